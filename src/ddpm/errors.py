@@ -1,0 +1,29 @@
+"""Errors that the user can mend. Each message names the file, the key or array, and the remedy."""
+
+
+class DDPMError(Exception):
+    """Base of all errors that the `ddpm` command prints without a traceback (exit status 2)."""
+
+
+class StudyError(DDPMError):
+    """A study file is missing, malformed, or asks for an impossible combination."""
+
+
+class DataError(DDPMError):
+    """A data set is missing, has the wrong shape or dtype, or differs from its manifest."""
+
+
+class WeightsError(DDPMError):
+    """A weights file is missing, truncated, or belongs to another network."""
+
+
+class DivergedError(WeightsError):
+    """The weights asked for do not exist because training met a non-finite loss."""
+
+
+class StateError(DDPMError):
+    """A saved training state is damaged or belongs to other settings."""
+
+
+class OutputError(DDPMError):
+    """An output folder is read-only or full, or an output cannot be written."""

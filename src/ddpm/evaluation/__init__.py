@@ -1,0 +1,1 @@
+"""Measurements: features, quality (IS, FID, KID, precision, recall), likelihood, neighbours."""

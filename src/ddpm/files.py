@@ -1,0 +1,83 @@
+"""Atomic writes and content hashes: a file under its final name is always whole."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from ddpm.errors import OutputError
+
+_REMEDIES = {
+    errno.ENOSPC: "the disk is full: free some space and run the same command again",
+    errno.EDQUOT: "the disk quota is used up: free some space and run the same command again",
+    errno.EROFS: "the file system is read-only: choose a writable working folder",
+    errno.EACCES: "permission denied: make the folder writable or choose another working folder",
+    errno.EPERM: "permission denied: make the folder writable or choose another working folder",
+}
+
+
+def output_error(path: Path, error: OSError) -> OutputError:
+    """The error for a failed write of `path`, naming the file and the remedy."""
+    remedy = _REMEDIES.get(error.errno or 0, str(error))
+    return OutputError(f"{path}: cannot be written ({remedy}). Nothing that existed was changed.")
+
+
+@contextlib.contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """Yields a temporary path beside `path`; on success it is fsynced and renamed to `path`.
+
+    On any failure the temporary file is removed and an existing `path` stays as it was.
+    The temporary name keeps the suffix of `path`, because some writers choose a format by it.
+
+    Raises:
+        OutputError: the folder is read-only, the disk is full, or the write failed otherwise.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.partial{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        _fsync(temporary)
+        os.replace(temporary, path)
+        _fsync(path.parent)
+    except OSError as error:
+        raise output_error(path, error) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: str | Path, content: bytes) -> None:
+    """Writes `content` to `path` atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text(path: str | Path, content: str) -> None:
+    """Writes `content` to `path` as UTF-8, atomically."""
+    write_bytes(path, content.encode())
+
+
+def require_writable(folder: str | Path) -> None:
+    """Raises OutputError now, before expensive work, if files cannot be created in `folder`."""
+    write_bytes(Path(folder) / ".writable", b"")
+    Path(folder, ".writable").unlink(missing_ok=True)
+
+
+def sha256(path: str | Path) -> str:
+    """SHA-256 of a file's content, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _fsync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

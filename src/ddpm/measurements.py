@@ -1,0 +1,109 @@
+"""Numbers are rows: every measurement is kept in Parquet with all that is needed to trace it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ddpm.errors import DataError
+from ddpm.files import atomic_path
+
+SCHEMA = pa.schema(
+    [
+        ("study", pa.string()),
+        ("model", pa.string()),
+        ("training_seed", pa.int64()),
+        ("sampling_seed", pa.int64()),
+        ("metric", pa.string()),
+        ("split", pa.string()),
+        ("value", pa.float64()),
+        ("spread", pa.float64()),
+        ("n", pa.int64()),
+        ("reverse_steps", pa.int64()),
+        ("protocol", pa.string()),
+        ("status", pa.string()),
+        ("settings", pa.string()),
+        ("git_commit", pa.string()),
+        ("data_hash", pa.string()),
+        ("weights_hash", pa.string()),
+        ("hardware", pa.string()),
+    ]
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Measurement:
+    """One measured number.
+
+    Attributes:
+        study, model: names in the study file; reference rows use model "reference: ...".
+        training_seed, sampling_seed: None where the number has no such seed.
+        metric: IS, FID, KID, precision, recall, NLL, L_T, L_1:T-1, L_0, rate, distortion, RMSE.
+        split: train or test; the set that the number was measured on or against.
+        value: the number; NaN where there is none (see `status`). NLL and its parts are in
+            bits/dim, RMSE in grey levels of [0, 255].
+        spread: its standard deviation or error as `protocol` says; None where there is none.
+        n: number of images that entered.
+        reverse_steps: for x0-hat in the course of the reverse process, the steps taken (T - t + 1);
+            None for finished samples and for the bound.
+        protocol: how it was measured, in words.
+        status: "trained", "diverged at step n", or "reference".
+        settings: fingerprint of the settings that the number depends on.
+        git_commit, data_hash, weights_hash, hardware: as in `ddpm.provenance`; SHA-256 hashes.
+    """
+
+    study: str
+    model: str
+    metric: str
+    value: float
+    n: int
+    protocol: str
+    status: str
+    settings: str
+    git_commit: str
+    hardware: str
+    split: str | None = None
+    spread: float | None = None
+    training_seed: int | None = None
+    sampling_seed: int | None = None
+    reverse_steps: int | None = None
+    data_hash: str | None = None
+    weights_hash: str | None = None
+
+
+def write_measurements(path: str | Path, rows: Sequence[Measurement]) -> None:
+    """Writes rows to a Parquet file, atomically."""
+    table = pa.Table.from_pylist([dataclasses.asdict(row) for row in rows], schema=SCHEMA)
+    with atomic_path(path) as temporary:
+        pq.write_table(table, temporary)
+
+
+def read_measurements(paths: Iterable[str | Path]) -> pd.DataFrame:
+    """All rows of several Parquet files as one frame, with the columns of SCHEMA.
+
+    Seeds and n have pandas' nullable dtype Int64; missing text is None or NaN.
+
+    Raises:
+        DataError: a file is missing, is not Parquet, or has other columns.
+    """
+    tables = [_read(Path(path)) for path in paths]
+    table = pa.concat_tables(tables) if tables else SCHEMA.empty_table()
+    frame = table.to_pandas()
+    return frame.astype(
+        {"training_seed": "Int64", "sampling_seed": "Int64", "n": "Int64", "reverse_steps": "Int64"}
+    )
+
+
+def _read(path: Path) -> pa.Table:
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise DataError(f"{path}: not a readable Parquet file ({error}); delete it and run again") from error
+    if table.schema.names != SCHEMA.names:
+        raise DataError(f"{path}: columns {table.schema.names} differ from {SCHEMA.names}; delete it, run again")
+    return table

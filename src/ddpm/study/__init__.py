@@ -1,0 +1,6 @@
+"""What a study is: its settings, their fingerprints, and where its results lie. Needs no torch."""
+
+from ddpm.study.loading import load_study
+from ddpm.study.settings import ModelSettings, Study
+
+__all__ = ["ModelSettings", "Study", "load_study"]

@@ -1,0 +1,132 @@
+"""Which model feeds which table and figure: the `artefacts` part of a study file."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from ddpm.study.base import Settings
+
+Count = Annotated[int, Field(ge=1)]
+Step = Annotated[int, Field(ge=0)]
+
+
+class Table1Settings(Settings):
+    """Table 1: the last two rows are measured, the others are quoted."""
+
+    L: str = Field(description="Model of the row `Ours (L, fixed isotropic Sigma)`.")
+    L_simple: str = Field(description="Model of the row `Ours (L_simple)`.")
+
+
+class Table2Settings(Settings):
+    """Table 2: one model for each of the six rows."""
+
+    mu_tilde_L_learned: str
+    mu_tilde_L_fixed: str
+    mu_tilde_mse: str
+    epsilon_L_learned: str
+    epsilon_L_fixed: str
+    epsilon_L_simple: str
+
+
+class ModelArtefactSettings(Settings):
+    """An artefact that shows one model."""
+
+    model: str
+
+
+class GridSettings(ModelArtefactSettings):
+    """A grid of samples, uncurated: the first rows x columns."""
+
+    rows: Count
+    columns: Count
+
+
+class ChainsSettings(ModelArtefactSettings):
+    """Progressive generation: one chain a row, x0-hat over the reverse process along it."""
+
+    rows: Count
+
+
+class TrajectorySettings(ModelArtefactSettings):
+    """Figure 2: the graphical model with thumbnails of one chain at x_T, x_t, x_{t-1}, x_0."""
+
+    t: Count = Field(description="The t of x_t, in 1..T.")
+
+
+class SharedLatentsSettings(ModelArtefactSettings):
+    """Figure 7: samples that share x_t, one panel for each t (0 is the finished sample)."""
+
+    t: list[Step] = Field(min_length=1)
+    samples: Count = Field(3, description="Samples that share each x_t.")
+
+
+class InterpolationSettings(ModelArtefactSettings):
+    """Figures 8 and 9: interpolation between test images diffused for some steps."""
+
+    pairs: list[Annotated[list[Step], Field(min_length=2, max_length=2)]] = Field(
+        min_length=1, description="Pairs of indices of test images."
+    )
+    steps: list[Step] = Field(min_length=1, description="Diffusion steps before mixing; 0 mixes pixels.")
+
+
+class NeighboursSettings(ModelArtefactSettings):
+    """Figure 15: nearest training images in pixel space and in feature space."""
+
+    samples: Count
+    neighbours: Count
+
+
+class CurvesSettings(Settings):
+    """Training curves of several models."""
+
+    models: list[str] = Field(min_length=1)
+
+
+class ArtefactSettings(Settings):
+    """Tables and figures to build; those left out are not built."""
+
+    table1: Table1Settings | None = None
+    table2: Table2Settings | None = None
+    table4: ModelArtefactSettings | None = None
+    figure1: GridSettings | None = None
+    figure2: TrajectorySettings | None = None
+    figure5: ModelArtefactSettings | None = None
+    figure6: ChainsSettings | None = None
+    figure7: SharedLatentsSettings | None = None
+    figure8: InterpolationSettings | None = None
+    figure9: InterpolationSettings | None = None
+    figure10: ModelArtefactSettings | None = None
+    figure13: GridSettings | None = None
+    figure14: ChainsSettings | None = None
+    figure15: NeighboursSettings | None = None
+    training_curves: CurvesSettings | None = None
+
+    @property
+    def chosen(self) -> dict[str, Settings]:
+        """The artefacts that the study builds, by name, in the paper's order."""
+        return {name: value for name in type(self).model_fields if (value := getattr(self, name)) is not None}
+
+    @property
+    def tables(self) -> list[str]:
+        """Names of the tables that the study builds."""
+        return [name for name in self.chosen if name.startswith("table")]
+
+    @property
+    def figures(self) -> list[str]:
+        """Names of the figures that the study builds."""
+        return [name for name in self.chosen if not name.startswith("table")]
+
+    def models_of(self, artefact: str) -> list[str]:
+        """Names of the models that feed an artefact, in the order of its settings.
+
+        Raises:
+            KeyError: the study does not build this artefact.
+        """
+        settings = self.chosen[artefact]
+        if isinstance(settings, CurvesSettings):
+            return list(settings.models)
+        if isinstance(settings, ModelArtefactSettings):
+            return [settings.model]
+        return [getattr(settings, row) for row in type(settings).model_fields]

@@ -1,0 +1,47 @@
+"""The strict base of all settings, and the derived classes in which every key may be left out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, create_model
+from pydantic.fields import FieldInfo
+
+
+class Settings(BaseModel):
+    """Frozen settings: an unknown key or a value of another type is an error."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+# A field marked with this decides how a job runs, not what it computes: fingerprints leave it out.
+RUNTIME_ONLY = {"runtime_only": True}
+
+
+def is_runtime_only(field: FieldInfo) -> bool:
+    """True for a field declared with `json_schema_extra=RUNTIME_ONLY`."""
+    extra = field.json_schema_extra
+    return isinstance(extra, dict) and bool(extra.get("runtime_only"))
+
+
+def partial(settings: type[Settings]) -> type[Settings]:
+    """The same settings with every key optional, at every depth: the type of an override.
+
+    Values are checked for type and range here; rules that span several keys are checked on the
+    merged whole (`ddpm.study.loading`).
+    """
+    fields: dict[str, Any] = {}
+    for name, field in settings.model_fields.items():
+        annotation = field.annotation
+        if isinstance(annotation, type) and issubclass(annotation, Settings):
+            annotation = partial(annotation)
+        fields[name] = (annotation | None, _optional(field))
+    return create_model(
+        f"Partial{settings.__name__}", __base__=Settings, __doc__=settings.__doc__, **fields
+    )
+
+
+def _optional(field: FieldInfo) -> FieldInfo:
+    copy = FieldInfo.merge_field_infos(field, default=None)
+    copy.default_factory = None
+    return copy

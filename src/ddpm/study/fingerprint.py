@@ -1,0 +1,79 @@
+"""Fingerprints: short hashes of exactly the settings that a step's result depends on.
+
+The workflow passes them as `params`, so that a changed setting reruns what depends on it and
+nothing else; they are also kept with weights, samples and measurements.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from ddpm.study.base import Settings, is_runtime_only
+from ddpm.study.settings import Study
+
+
+def fingerprint(*parts: Any) -> str:
+    """12 hexadecimal digits that change when one of the settings or values changes.
+
+    Settings are reduced to the keys that change results (see `ddpm.study.base.RUNTIME_ONLY`).
+    """
+    content = json.dumps([_plain(part) for part in parts], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:12]
+
+
+def _plain(part: Any) -> Any:
+    if isinstance(part, Settings):
+        fields = type(part).model_fields
+        return {key: _plain(getattr(part, key)) for key in fields if not is_runtime_only(fields[key])}
+    if isinstance(part, dict):
+        return {key: _plain(value) for key, value in part.items()}
+    if isinstance(part, list | tuple):
+        return [_plain(value) for value in part]
+    return part
+
+
+def dataset_fingerprint(study: Study, dataset: str) -> str:
+    """What a data set's files depend on."""
+    return fingerprint("dataset", study.datasets[dataset])
+
+
+def training_fingerprint(study: Study, model: str) -> str:
+    """What a training run depends on: data, network, diffusion, training; not the other seeds."""
+    settings = study.model(model)
+    return fingerprint(
+        "training", study.datasets[settings.dataset], settings.network, settings.diffusion, settings.training
+    )
+
+
+def features_fingerprint(study: Study) -> str:
+    """What the feature extractor depends on."""
+    features = study.quality.features
+    return fingerprint("features", study.datasets[features.dataset], features)
+
+
+def sampling_fingerprint(study: Study, model: str) -> str:
+    """What a model's samples depend on, its weights included."""
+    return fingerprint("sampling", training_fingerprint(study, model), study.sampling, keeps_progress(study, model))
+
+
+def quality_fingerprint(study: Study, model: str) -> str:
+    """What a model's quality measurements depend on, its samples included."""
+    return fingerprint("quality", sampling_fingerprint(study, model), features_fingerprint(study), study.quality)
+
+
+def likelihood_fingerprint(study: Study, model: str) -> str:
+    """What a model's bound depends on, its weights included."""
+    return fingerprint("likelihood", training_fingerprint(study, model), study.likelihood)
+
+
+def artefact_fingerprint(study: Study, artefact: str) -> str:
+    """What a table or figure depends on besides its inputs: its own settings."""
+    return fingerprint(artefact, study.title, study.artefacts.chosen[artefact])
+
+
+def keeps_progress(study: Study, model: str) -> bool:
+    """True if an artefact shows the model's x0-hat over the reverse process (figures 6, 10, 14)."""
+    chosen = study.artefacts.chosen
+    return any(model in study.artefacts.models_of(name) for name in ("figure6", "figure10", "figure14") if name in chosen)

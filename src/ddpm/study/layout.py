@@ -1,0 +1,70 @@
+"""The path grammar of results: one pattern for each file, shared by the rules and the command.
+
+`{home}` is results/<study>, or results for the study named `paper`. The names in braces are the
+workflow's wildcards.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+TRAIN_IMAGES = "{home}/data/{dataset}/train.npy"
+TEST_IMAGES = "{home}/data/{dataset}/test.npy"
+TRAIN_LABELS = "{home}/data/{dataset}/train_labels.npy"
+TEST_LABELS = "{home}/data/{dataset}/test_labels.npy"
+MANIFEST = "{home}/data/{dataset}/manifest.json"
+
+FEATURES = "{home}/features/classifier.safetensors"
+
+WEIGHTS = "{home}/models/{model}/seed{seed}/weights.safetensors"
+CURVE = "{home}/models/{model}/seed{seed}/training.parquet"
+STATE = "{home}/models/{model}/seed{seed}/state"
+
+SAMPLES = "{home}/samples/{model}/seed{seed}/sampling{sampling}/shard{shard}.npz"
+CHAINS = "{home}/chains/{figure}.npz"
+NEIGHBOURS = "{home}/neighbours/{figure}.npz"
+BOUND_TERMS = "{home}/likelihood/{model}/seed{seed}/{split}/shard{shard}.parquet"
+RATE_DISTORTION = "{home}/likelihood/{model}/seed{seed}/{split}/rate_distortion.parquet"
+
+QUALITY_ROWS = "{home}/measurements/quality/{model}/seed{seed}/sampling{sampling}.parquet"
+PROGRESSIVE_ROWS = "{home}/measurements/progressive/{model}/seed{seed}/sampling{sampling}.parquet"
+LIKELIHOOD_ROWS = "{home}/measurements/likelihood/{model}/seed{seed}/{split}.parquet"
+REFERENCE_ROWS = "{home}/measurements/reference/{dataset}.parquet"
+
+TABLE = "{home}/{table}.csv"
+TABLE_TRACE = "{home}/tables/{table}.trace.csv"
+TABLE_MARKDOWN = "{home}/tables/{table}.md"
+TABLE_HTML = "{home}/tables/{table}.html"
+FIGURE_PNG = "{home}/figures/{figure}.png"
+FIGURE_PDF = "{home}/figures/{figure}.pdf"
+FIGURE_TRACE = "{home}/figures/{figure}.json"
+INDEX = "{home}/index.html"
+LOG = "{home}/logs/"
+
+# Folders of the paper study's home: a study of such a name would write into them.
+RESERVED_NAMES = frozenset(
+    "data features models samples chains neighbours likelihood measurements tables figures logs".split()
+)
+
+
+def home(study: str) -> str:
+    """The folder of a study's results: results/<study>; the paper owns results itself."""
+    return "results" if study == "paper" else f"results/{study}"
+
+
+def study_of(home: str) -> str:
+    """The name of the study whose results lie in `home`; the inverse of `home`."""
+    folder, _, name = home.partition("/")
+    if folder != "results":
+        raise ValueError(f"{home!r} is not a results folder")
+    return name or "paper"
+
+
+def study_file(study: str) -> str:
+    """The study's settings, relative to the working folder."""
+    return f"config/{study}.yaml"
+
+
+def path(pattern: str, study: str, **names: object) -> Path:
+    """A pattern of this module filled in for a study."""
+    return Path(pattern.format(home=home(study), **names))

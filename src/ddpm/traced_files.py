@@ -1,0 +1,75 @@
+"""Arrays (.npz) and frames (.parquet) that carry their provenance with them."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ddpm.errors import DataError
+from ddpm.files import atomic_path
+
+Provenance = Mapping[str, Any]
+_KEY = "provenance"
+
+
+def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray], provenance: Provenance) -> None:
+    """Writes named arrays and their provenance (JSON values) to an uncompressed .npz, atomically."""
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, **arrays, **{_KEY: np.array(json.dumps(dict(provenance)))})
+
+
+def read_arrays(path: str | Path, *names: str) -> dict[str, np.ndarray]:
+    """The named arrays of an .npz file, or all of them but the provenance.
+
+    Raises:
+        DataError: the file is missing, damaged, or lacks one of the arrays.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            wanted = names or tuple(name for name in archive.files if name != _KEY)
+            return {name: archive[name] for name in wanted}
+    except (OSError, zipfile.BadZipFile, ValueError, EOFError, KeyError) as error:
+        raise DataError(f"{path}: not a readable array file ({error}); delete it and run again") from error
+
+
+def write_frame(path: str | Path, frame: pd.DataFrame, provenance: Provenance) -> None:
+    """Writes a frame and its provenance (JSON values) to Parquet, atomically."""
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    metadata = {**(table.schema.metadata or {}), _KEY.encode(): json.dumps(dict(provenance)).encode()}
+    with atomic_path(path) as temporary:
+        pq.write_table(table.replace_schema_metadata(metadata), temporary)
+
+
+def read_frame(path: str | Path) -> pd.DataFrame:
+    """The frame of a Parquet file.
+
+    Raises:
+        DataError: the file is missing or damaged.
+    """
+    try:
+        return pq.read_table(path).to_pandas()
+    except (OSError, pa.ArrowInvalid) as error:
+        raise DataError(f"{path}: not a readable Parquet file ({error}); delete it and run again") from error
+
+
+def read_provenance(path: str | Path) -> dict[str, Any]:
+    """The provenance of a file written by this module; empty if it carries none.
+
+    Raises:
+        DataError: the file is missing or damaged.
+    """
+    if Path(path).suffix == ".npz":
+        return json.loads(str(read_arrays(path, _KEY)[_KEY]))
+    try:
+        metadata = pq.read_schema(path).metadata or {}
+    except (OSError, pa.ArrowInvalid) as error:
+        raise DataError(f"{path}: not a readable Parquet file ({error}); delete it and run again") from error
+    return json.loads(metadata.get(_KEY.encode(), b"{}"))
