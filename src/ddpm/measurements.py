@@ -105,5 +105,7 @@ def _read(path: Path) -> pa.Table:
     except (OSError, pa.ArrowInvalid) as error:
         raise DataError(f"{path}: not a readable Parquet file ({error}); delete it and run again") from error
     if table.schema.names != SCHEMA.names:
-        raise DataError(f"{path}: columns {table.schema.names} differ from {SCHEMA.names}; delete it, run again")
+        raise DataError(
+            f"{path}: columns {table.schema.names} differ from {SCHEMA.names}; delete it, run again"
+        )
     return table

@@ -27,7 +27,9 @@ class Progress:
         self.title, self.total, self.unit, self.done = title, total, unit, done
         self._first = done
         self._started = self._last_line = time.monotonic()
-        self._bar = tqdm(total=total, initial=done, desc=title, unit=unit[:-1]) if sys.stderr.isatty() else None
+        self._bar = (
+            tqdm(total=total, initial=done, desc=title, unit=unit[:-1]) if sys.stderr.isatty() else None
+        )
 
     def __enter__(self) -> Progress:
         return self

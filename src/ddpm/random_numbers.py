@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import enum
 import math
+from typing import TypeVar
 
 import torch
 from torch import Tensor
+
+Word = TypeVar("Word", int, Tensor)
 
 _MASK = 0xFFFFFFFF
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
@@ -31,18 +34,19 @@ class Stream(enum.IntEnum):
     INITIAL_WEIGHTS = 5
     SAMPLING = 6
     BOUND = 7
-    INTERPOLATION = 8
+    DIFFUSED_SOURCES = 8
+    CONTINUATION = 9
 
 
-def philox(counter: tuple[Tensor, Tensor, Tensor, Tensor], key: tuple[int, int]) -> tuple[Tensor, ...]:
+def philox(counter: tuple[Word, Word, Word, Word], key: tuple[int, int]) -> tuple[Word, Word, Word, Word]:
     """Philox4x32-10.
 
     Args:
-        counter: four int64 tensors of one shape with values in [0, 2^32).
+        counter: four int64 tensors of one shape, or four integers, with values in [0, 2^32).
         key: two integers in [0, 2^32).
 
     Returns:
-        four int64 tensors of that shape with values in [0, 2^32).
+        four of the same kind and shape with values in [0, 2^32).
     """
     c0, c1, c2, c3 = counter
     k0, k1 = key
@@ -55,7 +59,9 @@ def philox(counter: tuple[Tensor, Tensor, Tensor, Tensor], key: tuple[int, int])
     return c0, c1, c2, c3
 
 
-def words(seed: int, stream: Stream, index: Tensor, step: int | Tensor, count: int) -> tuple[Tensor, ...]:
+def words(
+    seed: int, stream: Stream, index: Tensor, step: int | Tensor, count: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """`count` blocks of four words for each index.
 
     Args:
@@ -72,7 +78,8 @@ def words(seed: int, stream: Stream, index: Tensor, step: int | Tensor, count: i
     step = torch.as_tensor(step, dtype=torch.int64, device=index.device).reshape(-1, 1)
     purpose = torch.full_like(block, int(stream))
     return philox(
-        (block, index.reshape(-1, 1).expand_as(block), step.expand_as(block), purpose), (seed & _MASK, seed >> 32)
+        (block, index.reshape(-1, 1).expand_as(block), step.expand_as(block), purpose),
+        (seed & _MASK, seed >> 32),
     )
 
 
@@ -112,5 +119,5 @@ def permutation(seed: int, stream: Stream, step: int, size: int) -> Tensor:
 
 def derived_seed(seed: int, stream: Stream, step: int = 0) -> int:
     """A 62-bit seed for a torch.Generator, from (seed, stream, step)."""
-    high, low, *_ = words(seed, stream, torch.zeros(1, dtype=torch.int64), step, 1)
-    return (int(high[0, 0]) << 32 | int(low[0, 0])) & (2**62 - 1)
+    high, low, *_ = philox((0, 0, step, int(stream)), (seed & _MASK, seed >> 32))
+    return (high << 32 | low) & (2**62 - 1)

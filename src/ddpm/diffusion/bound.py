@@ -19,7 +19,9 @@ _SMALLEST_PROBABILITY = 1e-12
 def gaussian_kl(mean1: Tensor, log_variance1: Tensor, mean2: Tensor, log_variance2: Tensor) -> Tensor:
     """KL(N(mean1, exp(log_variance1)) || N(mean2, exp(log_variance2))), elementwise, in nats."""
     difference = (mean1 - mean2).square() * torch.exp(-log_variance2)
-    return 0.5 * (-1.0 + log_variance2 - log_variance1 + torch.exp(log_variance1 - log_variance2) + difference)
+    return 0.5 * (
+        -1.0 + log_variance2 - log_variance1 + torch.exp(log_variance1 - log_variance2) + difference
+    )
 
 
 def standard_normal_cdf(z: Tensor) -> Tensor:

@@ -117,7 +117,9 @@ class GaussianDiffusion:
         channels = x_t.shape[1]
         wanted = 2 * channels if self.variance == "learned" else channels
         if output.shape[1] != wanted:
-            raise ValueError(f"{self.variance} variance needs {wanted} output channels, not {output.shape[1]}")
+            raise ValueError(
+                f"{self.variance} variance needs {wanted} output channels, not {output.shape[1]}"
+            )
         if self.variance == "learned":
             prediction, log_variance = output.chunk(2, dim=1)
             return prediction, log_variance

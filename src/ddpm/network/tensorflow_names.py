@@ -34,7 +34,9 @@ def from_tensorflow(variables: Mapping[str, np.ndarray], network: nn.Module) -> 
         keys of network.state_dict() to float32 tensors; variables without a counterpart keep their
         own names, missing ones are left out: `ddpm.network.weights.check_weights` lists both.
     """
-    averaged = {name.removesuffix(EMA_SUFFIX): v for name, v in variables.items() if name.endswith(EMA_SUFFIX)}
+    averaged = {
+        name.removesuffix(EMA_SUFFIX): v for name, v in variables.items() if name.endswith(EMA_SUFFIX)
+    }
     remaining = averaged or dict(variables)
     state = {}
     for key, parameter in network.state_dict().items():

@@ -57,7 +57,9 @@ class UNet(nn.Module):
             block = _BlockFactory(4 * channels, groups, dropout)
             self.temb = TimestepMLP(channels)
             self.conv_in = nn.Conv2d(image_channels, channels, 3, padding=1)
-            self.down, skips = _way_down(block, channels, widths, heights, residual_blocks, attention_resolutions)
+            self.down, skips = _way_down(
+                block, channels, widths, heights, residual_blocks, attention_resolutions
+            )
             self.mid = _Middle(block, widths[-1])
             self.up = _way_up(block, widths, heights, residual_blocks, attention_resolutions, skips)
             self.norm_out = nn.GroupNorm(groups, widths[0], eps=GROUP_NORM_EPSILON)

@@ -65,7 +65,9 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             f"{path}: truncated or not a safetensors file ({error}); delete it and train or fetch it again"
         ) from error
     if provenance.get("weights_hash", digest := weights_hash(tensors)) != digest:
-        raise WeightsError(f"{path}: its tensors differ from the hash written with them; delete it, make it again")
+        raise WeightsError(
+            f"{path}: its tensors differ from the hash written with them; delete it, make it again"
+        )
     return tensors, provenance
 
 

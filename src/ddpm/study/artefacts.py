@@ -69,6 +69,10 @@ class InterpolationSettings(ModelArtefactSettings):
         min_length=1, description="Pairs of indices of test images."
     )
     steps: list[Step] = Field(min_length=1, description="Diffusion steps before mixing; 0 mixes pixels.")
+    share_noise: bool = Field(
+        True,
+        description="Diffuse the sources with the same noise for each number of steps (paper: not said).",
+    )
 
 
 class NeighboursSettings(ModelArtefactSettings):

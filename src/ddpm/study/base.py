@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, create_model
+from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 
 
@@ -15,7 +16,7 @@ class Settings(BaseModel):
 
 
 # A field marked with this decides how a job runs, not what it computes: fingerprints leave it out.
-RUNTIME_ONLY = {"runtime_only": True}
+RUNTIME_ONLY: JsonDict = {"runtime_only": True}
 
 
 def is_runtime_only(field: FieldInfo) -> bool:
@@ -36,9 +37,7 @@ def partial(settings: type[Settings]) -> type[Settings]:
         if isinstance(annotation, type) and issubclass(annotation, Settings):
             annotation = partial(annotation)
         fields[name] = (annotation | None, _optional(field))
-    return create_model(
-        f"Partial{settings.__name__}", __base__=Settings, __doc__=settings.__doc__, **fields
-    )
+    return create_model(f"Partial{settings.__name__}", __base__=Settings, __doc__=settings.__doc__, **fields)
 
 
 def _optional(field: FieldInfo) -> FieldInfo:

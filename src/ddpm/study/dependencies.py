@@ -39,15 +39,51 @@ def artefact_inputs(study: Study, artefact: str) -> Inputs:
     return {"chains": [_fill(layout.CHAINS, study, figure=artefact)]}
 
 
+def artefact_files(study: Study) -> list[str]:
+    """All tables and figures of a study: CSV, PNG and PDF."""
+    tables = [_fill(layout.TABLE, study, table=table) for table in study.artefacts.tables]
+    figures = [
+        _fill(pattern, study, figure=figure)
+        for figure in study.artefacts.figures
+        for pattern in (layout.FIGURE_PNG, layout.FIGURE_PDF)
+    ]
+    return tables + figures
+
+
+def chain_inputs(study: Study, figure: str) -> list[str]:
+    """What the chains of figures 2, 7, 8 and 9 start from: weights, and the data set for its images."""
+    model = study.artefacts.models_of(figure)[0]
+    dataset = study.model(model).dataset
+    weights = _fill(layout.WEIGHTS, study, **_first_seed(study, model))
+    return [weights, _fill(layout.MANIFEST, study, dataset=dataset)]
+
+
+def neighbours_inputs(study: Study, figure: str) -> list[str]:
+    """The samples whose nearest training images a figure shows, and the data set."""
+    model = study.artefacts.models_of(figure)[0]
+    dataset = study.model(model).dataset
+    shards = sample_shards(study, model, study.model(model).seeds[0], study.sampling.seeds[0])
+    return [*shards, _fill(layout.MANIFEST, study, dataset=dataset)]
+
+
 def training_runs(study: Study, models: Iterable[str]) -> list[dict[str, object]]:
     """Every training run of the models: model and seed."""
     return [{"model": model, "seed": seed} for model in models for seed in study.model(model).seeds]
 
 
-def sample_shards(study: Study, model: str, seed: int, sampling: int) -> list[str]:
+def sample_shards(study: Study, model: str, seed: object, sampling: object) -> list[str]:
     """All shards of one set of samples, in order."""
     run = {"model": model, "seed": seed, "sampling": sampling}
     return [_fill(layout.SAMPLES, study, **run, shard=shard) for shard in range(study.sampling.shards)]
+
+
+def bound_shards(study: Study, model: str, seed: object, split: str) -> list[str]:
+    """All shards of the bound over a split, in order."""
+    settings = study.model(model)
+    images = study.datasets[settings.dataset].split_sizes[split]
+    run = {"model": model, "seed": seed, "split": split}
+    shards = study.likelihood.shards(images, settings.diffusion.timesteps)
+    return [_fill(layout.BOUND_TERMS, study, **run, shard=shard) for shard in range(shards)]
 
 
 def _quality_table_inputs(study: Study, table: str, models: list[str]) -> Inputs:
@@ -60,7 +96,9 @@ def _quality_table_inputs(study: Study, table: str, models: list[str]) -> Inputs
     rows = quality
     if table == "table1":
         likelihood = [
-            _fill(layout.LIKELIHOOD_ROWS, study, **run, split=split) for run in runs for split in ("test", "train")
+            _fill(layout.LIKELIHOOD_ROWS, study, **run, split=split)
+            for run in runs
+            for split in ("test", "train")
         ]
         rows = quality + likelihood
     datasets = sorted({study.model(model).dataset for model in models})

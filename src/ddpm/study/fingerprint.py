@@ -55,17 +55,51 @@ def features_fingerprint(study: Study) -> str:
 
 def sampling_fingerprint(study: Study, model: str) -> str:
     """What a model's samples depend on, its weights included."""
-    return fingerprint("sampling", training_fingerprint(study, model), study.sampling, keeps_progress(study, model))
+    return fingerprint(
+        "sampling", training_fingerprint(study, model), study.sampling, keeps_progress(study, model)
+    )
 
 
 def quality_fingerprint(study: Study, model: str) -> str:
     """What a model's quality measurements depend on, its samples included."""
-    return fingerprint("quality", sampling_fingerprint(study, model), features_fingerprint(study), study.quality)
+    return fingerprint(
+        "quality", sampling_fingerprint(study, model), features_fingerprint(study), study.quality
+    )
 
 
 def likelihood_fingerprint(study: Study, model: str) -> str:
     """What a model's bound depends on, its weights included."""
     return fingerprint("likelihood", training_fingerprint(study, model), study.likelihood)
+
+
+def chain_fingerprint(study: Study, figure: str) -> str:
+    """What the chains of figures 2, 7, 8 and 9 depend on, the weights included."""
+    model = study.artefacts.models_of(figure)[0]
+    settings, seed = study.artefacts.chosen[figure], study.sampling.seeds[0]
+    return fingerprint("chain", training_fingerprint(study, model), settings, seed)
+
+
+def reference_fingerprint(study: Study, dataset: str) -> str:
+    """What the reference rows of a data set depend on."""
+    return fingerprint(
+        "reference", dataset_fingerprint(study, dataset), features_fingerprint(study), study.quality
+    )
+
+
+def neighbours_fingerprint(study: Study, figure: str) -> str:
+    """What a figure of nearest neighbours depends on, samples and features included."""
+    model = study.artefacts.models_of(figure)[0]
+    return fingerprint(
+        "neighbours",
+        sampling_fingerprint(study, model),
+        features_fingerprint(study),
+        study.artefacts.chosen[figure],
+    )
+
+
+def index_fingerprint(study: Study) -> str:
+    """What the index page depends on: the title, and which tables and figures there are."""
+    return fingerprint("index", study.title, list(study.artefacts.chosen))
 
 
 def artefact_fingerprint(study: Study, artefact: str) -> str:
@@ -76,4 +110,8 @@ def artefact_fingerprint(study: Study, artefact: str) -> str:
 def keeps_progress(study: Study, model: str) -> bool:
     """True if an artefact shows the model's x0-hat over the reverse process (figures 6, 10, 14)."""
     chosen = study.artefacts.chosen
-    return any(model in study.artefacts.models_of(name) for name in ("figure6", "figure10", "figure14") if name in chosen)
+    return any(
+        model in study.artefacts.models_of(name)
+        for name in ("figure6", "figure10", "figure14")
+        if name in chosen
+    )

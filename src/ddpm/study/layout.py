@@ -43,7 +43,8 @@ LOG = "{home}/logs/"
 
 # Folders of the paper study's home: a study of such a name would write into them.
 RESERVED_NAMES = frozenset(
-    "data features models samples chains neighbours likelihood measurements tables figures logs".split()
+    {"data", "features", "models", "samples", "chains", "neighbours", "likelihood", "measurements"}
+    | {"tables", "figures", "logs", "benchmarks"}
 )
 
 

@@ -39,8 +39,8 @@ def load_study(path: str | Path) -> Study:
 def _check_name(path: Path) -> None:
     if path.stem in layout.RESERVED_NAMES or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", path.stem):
         raise StudyError(
-            f"{path}: a study cannot be named {path.stem!r}: it names the folder of its results; rename the file "
-            "(letters, digits, - and _; none of " + ", ".join(sorted(layout.RESERVED_NAMES)) + ")"
+            f"{path}: a study cannot be named {path.stem!r}: it names the folder of its results; rename the "
+            f"file (letters, digits, - and _; none of {', '.join(sorted(layout.RESERVED_NAMES))})"
         )
 
 
@@ -62,7 +62,11 @@ def _merge(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, An
 
 
 def _check_references(file: YamlFile, study: Study) -> None:
-    problems = [*_unknown_names(file, study), *_unsuitable_networks(file, study), *_impossible_times(file, study)]
+    problems = [
+        *_unknown_names(file, study),
+        *_unsuitable_networks(file, study),
+        *_impossible_times(file, study),
+    ]
     if problems:
         raise StudyError("\n".join(problems))
 
@@ -120,9 +124,7 @@ def _impossible_times(file: YamlFile, study: Study) -> list[str]:
     return problems
 
 
-def _report(
-    file: YamlFile, error: ValidationError, root: type[BaseModel], prefix: Sequence[str] = ()
-) -> str:
+def _report(file: YamlFile, error: ValidationError, root: type[BaseModel], prefix: Sequence[str] = ()) -> str:
     return "\n".join(_problem(file, details, root, prefix) for details in error.errors())
 
 

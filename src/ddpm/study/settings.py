@@ -32,6 +32,11 @@ class DigitsSettings(Settings):
         """Channels, height, width."""
         return (1, 8, 8)
 
+    @property
+    def split_sizes(self) -> dict[str, int]:
+        """Number of images of each split."""
+        return {"train": 1797 - self.test_images, "test": self.test_images}
+
 
 class NetworkSettings(Settings):
     """The U-Net (paper: appendix B)."""
@@ -74,7 +79,8 @@ class DiffusionSettings(Settings):
         "epsilon", description="What the network predicts: the posterior mean, the noise, or the image."
     )
     variance: Literal["fixed_large", "fixed_small", "learned"] = Field(
-        "fixed_large", description="Reverse variance: beta_t, beta-tilde_t, or output channels of the network."
+        "fixed_large",
+        description="Reverse variance: beta_t, beta-tilde_t, or output channels of the network.",
     )
     loss: Literal["mse", "kl"] = Field(
         "mse", description="Unweighted squared error of the prediction (L_simple), or a term of the bound L."
@@ -103,7 +109,9 @@ class TrainingSettings(Settings):
     gradient_clip: Annotated[float, Field(gt=0)] | None = Field(
         1.0, description="Largest global norm of the gradient; null for no clipping."
     )
-    ema_decay: Annotated[float, Field(ge=0, lt=1)] = Field(0.9999, description="Decay of the averaged weights.")
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.9999, description="Decay of the averaged weights."
+    )
     ema_ramp: bool = Field(
         False, description="Lower the decay to (1+n)/(10+n) at update n, for short runs (not in the paper)."
     )
@@ -135,7 +143,9 @@ class SamplingSettings(Settings):
     images: Count = Field(50_000, description="Samples of each model for each sampling seed.")
     batch_size: Count = Field(500, description="Images in one network call; the last batch is padded to it.")
     batches_per_shard: Count = Field(
-        10, description="Batches that one job draws; does not change the samples.", json_schema_extra=RUNTIME_ONLY
+        10,
+        description="Batches that one job draws; does not change the samples.",
+        json_schema_extra=RUNTIME_ONLY,
     )
     seeds: list[Seed] = Field([0], min_length=1, description="One set of samples for each seed.")
     progressive_columns: Annotated[int, Field(ge=2)] = Field(
@@ -153,10 +163,28 @@ class LikelihoodSettings(Settings):
 
     batch_size: Count = Field(500, description="Network inputs (image, t) in one call.")
     images_per_shard: Count = Field(
-        1000, description="Images that one job evaluates; does not change the result.",
+        1000,
+        description="Images that one job evaluates; does not change the result.",
         json_schema_extra=RUNTIME_ONLY,
     )
     seed: Seed = Field(0, description="Seed of the noise in x_t, one draw for each image and t.")
+
+    def group_size(self, timesteps: int) -> int:
+        """Images that share network calls: as many as have all T inputs in one batch, at least 1."""
+        return max(1, self.batch_size // timesteps)
+
+    def shards(self, images: int, timesteps: int) -> int:
+        """Number of jobs for so many images."""
+        return -(-images // self._shard_size(timesteps))
+
+    def shard_range(self, shard: int, images: int, timesteps: int) -> tuple[int, int]:
+        """First and one-past-last image of a shard, which holds whole groups."""
+        size = self._shard_size(timesteps)
+        return min(shard * size, images), min((shard + 1) * size, images)
+
+    def _shard_size(self, timesteps: int) -> int:
+        group = self.group_size(timesteps)
+        return -(-self.images_per_shard // group) * group
 
 
 class ClassifierSettings(Settings):

@@ -1,0 +1,44 @@
+# make demo   set up, rebuild the paper at the scale of handwritten digits, print the tables
+# make test   set up, run the tests
+# make lint   check style, types and the workflow
+PYTHON ?= python3
+VENV ?= .venv
+INSTALLED := $(VENV)/installed
+export PATH := $(abspath $(VENV))/bin:$(PATH)
+# Threads that wait should sleep, not spin: several jobs share the cores.
+export OMP_WAIT_POLICY ?= PASSIVE
+
+.PHONY: demo test lint format clean
+.DEFAULT_GOAL := help
+
+help:
+	@sed -n 's/^# make /make /p' Makefile
+
+$(INSTALLED): envs/requirements.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r envs/requirements.txt
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+demo: $(INSTALLED)
+	snakemake --quiet rules
+	ddpm show config/demo.yaml
+
+test: $(INSTALLED)
+	python -m pytest
+
+lint: $(INSTALLED)
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile workflow
+	mypy
+	snakemake --lint
+
+format: $(INSTALLED)
+	ruff check --fix .
+	ruff format .
+	snakefmt Snakefile workflow
+
+clean:
+	rm -rf results .snakemake

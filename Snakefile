@@ -1,0 +1,56 @@
+# Rebuilds the tables and figures of Denoising Diffusion Probabilistic Models (Ho, Jain, Abbeel 2020).
+#
+#   snakemake                                    the demo study (config/demo.yaml), complete
+#   snakemake results/demo/table2.csv            one table
+#   snakemake results/demo/figures/figure5.png   one figure
+#   snakemake results/<study>/index.html         everything of a study of your own, config/<study>.yaml
+#
+# Paths: results/<study>/..., see src/ddpm/study/layout.py. A rule's `params` hold a fingerprint of exactly
+# the settings that its result depends on: changing one model's setting reruns that model alone.
+import os
+import sys
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+# The `ddpm` command of the environment that runs Snakemake, also where that is not activated.
+shell.prefix(f"export PATH={os.path.dirname(sys.executable)}:$PATH; ")
+
+
+wildcard_constraints:
+    home=r"results(/[A-Za-z0-9][A-Za-z0-9_-]*)?",
+    dataset=r"[A-Za-z0-9][A-Za-z0-9_-]*",
+    model=r"[A-Za-z0-9][A-Za-z0-9_-]*",
+    seed=r"\d+",
+    sampling=r"\d+",
+    shard=r"\d+",
+    split="train|test",
+    table=r"table\d+",
+    figure=r"figure\d+|training_curves",
+
+
+include: "workflow/rules/studies.smk"
+
+
+rule demo:
+    default_target: True
+    input:
+        targets("results/demo"),
+
+
+include: "workflow/rules/data.smk"
+include: "workflow/rules/features.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/sample.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/tables.smk"
+include: "workflow/rules/figures.smk"
+
+
+localrules:
+    demo,
+    data,
+    table,
+    figure,
+    index,

@@ -1,0 +1,123 @@
+"""The `ddpm` command: one verb for each rule of the workflow; each works without Snakemake too."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+from ddpm.errors import DDPMError, OutputError
+
+# Verbs in the order of the workflow, and whether they compute with torch.
+VERBS = {
+    "data": False,
+    "features": True,
+    "train": True,
+    "sample": True,
+    "chain": True,
+    "bound": True,
+    "likelihood": True,
+    "quality": True,
+    "progressive": True,
+    "reference": True,
+    "neighbours": True,
+    "table": False,
+    "figure": False,
+    "index": False,
+    "show": False,
+    "schema": False,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one verb; returns the exit status: 0, or 2 after an error that the user can mend."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    parser, modules = _parser(words)
+    options = parser.parse_args(words)
+    try:
+        _start_logging(options.log)
+        return _run(options, modules[options.verb])
+    except DDPMError as error:
+        logging.getLogger("ddpm").error("error: %s", error)
+        return 2
+
+
+def _run(options: argparse.Namespace, verb: ModuleType) -> int:
+    from ddpm.study import load_study
+
+    study = load_study(options.study)
+    if VERBS[options.verb]:
+        options.device = _device(options.device, options.threads)
+    verb.run(study, options)
+    return 0
+
+
+def _parser(words: Sequence[str]) -> tuple[argparse.ArgumentParser, dict[str, ModuleType]]:
+    """A parser that knows all verbs by their help, and the arguments of the one that is called."""
+    parser = argparse.ArgumentParser(prog="ddpm", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="verb")
+    modules = {}
+    for name, computes in VERBS.items():
+        module = importlib.import_module(f"ddpm.commands.{name}")
+        summary = (module.__doc__ or "").strip().partition("\n")[0]
+        verb = verbs.add_parser(name, help=summary, description=module.__doc__)
+        verb.add_argument("study", type=Path, help="the study file, for example config/demo.yaml")
+        verb.add_argument("--log", type=Path, help="also write messages and progress to this file")
+        if computes:
+            verb.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+            verb.add_argument("--threads", type=_positive, help="processor threads (default: torch's choice)")
+        module.add_arguments(verb)
+        modules[name] = module
+    return parser, modules
+
+
+def _positive(word: str) -> int:
+    number = int(word)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+def _device(wanted: str, threads: int | None) -> str:
+    """Sets the number of threads before torch starts them; "auto" takes a GPU where there is one."""
+    if threads is not None:
+        os.environ["OMP_NUM_THREADS"] = str(threads)
+    import torch
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    if wanted == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise DDPMError(
+            "--device cuda: torch finds no GPU here; use --device cpu, or install a CUDA build of torch"
+        )
+    return wanted
+
+
+def _start_logging(log: Path | None) -> None:
+    logger = logging.getLogger("ddpm")
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    logger.handlers = [_handler(logging.StreamHandler(sys.stderr), "%(message)s")]
+    if log is not None:
+        try:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            file = logging.FileHandler(log, encoding="utf-8")
+        except OSError as error:
+            raise OutputError(f"{log}: the log cannot be written ({error}); choose another --log") from error
+        logger.addHandler(_handler(file, "%(asctime)s %(message)s"))
+
+
+def _handler(handler: logging.Handler, form: str) -> logging.Handler:
+    handler.setFormatter(logging.Formatter(form))
+    return handler
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,28 @@
+"""Arguments that several verbs share, and their checks."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+
+from ddpm.errors import StudyError
+from ddpm.study import Study
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds --model and --seed: which training run."""
+    parser.add_argument("--model", required=True, help="a key of `models` in the study file")
+    parser.add_argument("--seed", type=int, default=0, help="training seed (default 0)")
+
+
+def require_model(study: Study, model: str) -> str:
+    """The model's name if the study has it.
+
+    Raises:
+        StudyError: it has not.
+    """
+    if model not in study.models:
+        close = difflib.get_close_matches(model, list(study.models), n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(study.models)}"
+        raise StudyError(f"{study.file}: no model is named {model!r} ({hint})")
+    return model

@@ -1,0 +1,92 @@
+"""Evaluate the terms of the variational bound on one shard of a split."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from typing import TYPE_CHECKING, Any
+
+from ddpm.commands.arguments import add_model_arguments, require_model
+from ddpm.errors import DivergedError, StudyError
+from ddpm.files import require_writable
+from ddpm.provenance import git_commit, hardware
+from ddpm.study import Study, layout
+from ddpm.study.fingerprint import likelihood_fingerprint, training_fingerprint
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ddpm.model import TrainedModel
+
+logger = logging.getLogger("ddpm")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the verb's own arguments."""
+    add_model_arguments(parser)
+    parser.add_argument("--split", choices=["train", "test"], default="test")
+    parser.add_argument("--shard", type=int, default=0, help="which shard, from 0")
+
+
+def run(study: Study, arguments: argparse.Namespace) -> None:
+    """Writes one row an image: image, prior, terms [T], mse [T]; none if the training diverged."""
+    model = require_model(study, arguments.model)
+    names = {"model": model, "seed": arguments.seed}
+    path = layout.path(layout.BOUND_TERMS, study.name, **names, split=arguments.split, shard=arguments.shard)
+    require_writable(path.parent)
+    from ddpm.model import load_model
+    from ddpm.network.weights import read_weights
+    from ddpm.traced_files import write_frame
+
+    weights = layout.path(layout.WEIGHTS, study.name, **names)
+    provenance: dict[str, Any] = {
+        "split": arguments.split,
+        "settings": likelihood_fingerprint(study, model),
+        "git_commit": git_commit(),
+        "hardware": hardware(),
+    }
+    try:
+        trained = load_model(study, model, str(weights), training_fingerprint(study, model), arguments.device)
+    except DivergedError:
+        _, from_weights = read_weights(weights)
+        write_frame(path, _no_terms(), from_weights | provenance)
+        logger.info(f"bound {model} seed {arguments.seed}: none, training {from_weights['status']}")
+        return
+    write_frame(path, _terms(study, model, arguments, trained), trained.provenance | provenance)
+
+
+def _terms(study: Study, model: str, arguments: argparse.Namespace, trained: TrainedModel) -> pd.DataFrame:
+    import pandas as pd
+    import torch
+
+    from ddpm.data.store import read_images
+    from ddpm.evaluation.bound_terms import bound_terms
+
+    settings, timesteps = study.likelihood, trained.process.timesteps
+    images = read_images(study, study.model(model).dataset, arguments.split)
+    shards = settings.shards(len(images), timesteps)
+    if not 0 <= arguments.shard < shards:
+        raise StudyError(
+            f"--shard {arguments.shard}: {study.file} has shards 0 to {shards - 1} of this split"
+        )
+    first, last = settings.shard_range(arguments.shard, len(images), timesteps)
+    terms = bound_terms(
+        trained.process,
+        trained.network,
+        torch.from_numpy(images[first:last]).to(arguments.device),
+        first,
+        settings.group_size(timesteps),
+        settings.batch_size,
+        settings.seed,
+        f"bound {model} seed {arguments.seed} {arguments.split} shard {arguments.shard + 1}/{shards}",
+    )
+    image = range(first, last)
+    return pd.DataFrame(
+        {"image": image, "prior": terms.prior, "terms": list(terms.terms), "mse": list(terms.mse)}
+    )
+
+
+def _no_terms() -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame({name: [] for name in ("image", "prior", "terms", "mse")})

@@ -1,0 +1,103 @@
+"""Run the chains that one of figures 2, 7, 8 and 9 shows."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from typing import Any
+
+import numpy as np
+
+from ddpm.errors import DataError, DivergedError, StudyError
+from ddpm.files import require_writable
+from ddpm.provenance import git_commit, hardware
+from ddpm.study import Study, layout
+from ddpm.study.artefacts import InterpolationSettings, SharedLatentsSettings, TrajectorySettings
+from ddpm.study.fingerprint import chain_fingerprint, training_fingerprint
+
+logger = logging.getLogger("ddpm")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the verb's own arguments."""
+    parser.add_argument("figure", choices=["figure2", "figure7", "figure8", "figure9"])
+
+
+def run(study: Study, arguments: argparse.Namespace) -> None:
+    """Writes the figure's arrays; none if the model's training diverged."""
+    figure = arguments.figure
+    if figure not in study.artefacts.chosen:
+        raise StudyError(f"{study.file}: artefacts.{figure} is not set; add it to build this figure")
+    model = study.artefacts.models_of(figure)[0]
+    seed = study.model(model).seeds[0]
+    path = layout.path(layout.CHAINS, study.name, figure=figure)
+    require_writable(path.parent)
+    from ddpm.model import load_model
+    from ddpm.network.weights import read_weights
+    from ddpm.traced_files import write_arrays
+
+    weights = layout.path(layout.WEIGHTS, study.name, model=model, seed=seed)
+    provenance: dict[str, Any] = {
+        "sampling_seed": study.sampling.seeds[0],
+        "settings": chain_fingerprint(study, figure),
+        "git_commit": git_commit(),
+        "hardware": hardware(),
+    }
+    try:
+        trained = load_model(study, model, str(weights), training_fingerprint(study, model), arguments.device)
+    except DivergedError:
+        _, from_weights = read_weights(weights)
+        write_arrays(path, _no_chains(study, model, figure), from_weights | provenance)
+        logger.info(f"chain {figure}: none, training of {model} {from_weights['status']}")
+        return
+    write_arrays(path, _chains(study, model, figure, trained), trained.provenance | provenance)
+    logger.info(f"chain {figure}: done")
+
+
+def _chains(study: Study, model: str, figure: str, trained: Any) -> dict[str, np.ndarray]:
+    from ddpm.sampling import chains
+
+    settings, seed = study.artefacts.chosen[figure], study.sampling.seeds[0]
+    process, network, shape = trained.process, trained.network, trained.network.image_shape
+    if isinstance(settings, TrajectorySettings):
+        return chains.trajectory(process, network, shape, settings.t, seed)
+    if isinstance(settings, SharedLatentsSettings):
+        return chains.shared_latents(process, network, shape, settings.t, settings.samples, seed)
+    assert isinstance(settings, InterpolationSettings)
+    sources = _sources(study, model, figure, settings, process.beta.device)
+    arrays = chains.interpolations(
+        process, network, sources, settings.steps, settings.share_noise, seed, f"chain {figure}"
+    )
+    return {"pairs": np.array(settings.pairs, dtype=np.int64)} | arrays
+
+
+def _sources(study: Study, model: str, figure: str, settings: InterpolationSettings, device: Any) -> Any:
+    import torch
+
+    from ddpm.data.store import read_images
+
+    images = read_images(study, study.model(model).dataset, "test")
+    largest = max(max(pair) for pair in settings.pairs)
+    if largest >= len(images):
+        raise DataError(
+            f"{study.file}: artefacts.{figure}.pairs: there is no test image {largest}, "
+            f"only 0 to {len(images) - 1}"
+        )
+    return torch.from_numpy(images[np.array(settings.pairs)]).to(device)
+
+
+def _no_chains(study: Study, model: str, figure: str) -> dict[str, np.ndarray]:
+    """Arrays of the figure's layout with no panels."""
+    shape = study.datasets[study.model(model).dataset].image_shape
+    none, count = np.zeros((0, *shape), np.uint8), np.zeros(0, np.int64)
+    if figure == "figure2":
+        return {"t": np.array(0), "x_T": none, "x_t": none, "x_t_minus_1": none, "x_0": none}
+    if figure == "figure7":
+        return {"t": count, "latents": none, "samples": none[:, None]}
+    return {
+        "pairs": np.zeros((0, 2), np.int64),
+        "steps": count,
+        "lambdas": np.linspace(0, 1, 11),
+        "sources": none[:, None],
+        "interpolations": none[:, None, None],
+    }

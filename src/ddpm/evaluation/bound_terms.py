@@ -1,0 +1,106 @@
+"""All T terms of the bound for each image of a split (authors' code: calc_bpd_loop).
+
+One fresh noise draw for each image and each t; x0-hat clipped; averaged weights, no dropout. Images
+are grouped so that a network call sees many timesteps of few images; the groups do not depend on the
+sharding, so a term's bits do not either.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ddpm.data.scaling import to_model
+from ddpm.diffusion.bound import bound_term, prior_term
+from ddpm.diffusion.process import GaussianDiffusion, Network
+from ddpm.progress import Progress
+from ddpm.random_numbers import Stream, normal
+
+
+@dataclasses.dataclass(frozen=True)
+class BoundTerms:
+    """The bound of n images.
+
+    Attributes:
+        prior: L_T, bits/dim, float32 [n].
+        terms: L_{t-1} for t = 1..T (the first is L_0), bits/dim, float32 [n, T].
+        mse: mean squared error of the clipped x0-hat(x_t) for t = 1..T, on the scale of [-1, 1],
+            float32 [n, T].
+    """
+
+    prior: np.ndarray
+    terms: np.ndarray
+    mse: np.ndarray
+
+
+@torch.no_grad()
+def bound_terms(
+    process: GaussianDiffusion,
+    network: Network,
+    pixels: Tensor,
+    first: int,
+    group: int,
+    batch_size: int,
+    seed: int,
+    title: str,
+) -> BoundTerms:
+    """The bound of consecutive images of a split.
+
+    Args:
+        process, network: the model, on one device.
+        pixels: uint8 [n, C, H, W]: the shard's images, on that device.
+        first: index of its first image in the split, a multiple of `group`.
+        group: images whose timesteps share network calls.
+        batch_size: network inputs (image, t) in one call.
+        seed: of the noise in x_t.
+        title: for the progress line.
+    """
+    timesteps, rows = process.timesteps, []
+    with Progress(title, len(pixels) * timesteps, "terms") as progress:
+        for start in range(0, len(pixels), group):
+            x_0 = to_model(pixels[start : start + group])
+            index = torch.arange(first + start, first + start + len(x_0), device=x_0.device)
+            rows.append(_group_terms(process, network, x_0, index, group, batch_size, seed))
+            progress.advance(len(x_0) * timesteps)
+    prior, terms, mse = (torch.cat(parts).cpu().numpy() for parts in zip(*rows, strict=True))
+    return BoundTerms(prior, terms, mse)
+
+
+def _group_terms(
+    process: GaussianDiffusion,
+    network: Network,
+    x_0: Tensor,
+    image: Tensor,
+    group: int,
+    batch_size: int,
+    seed: int,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Prior [n], terms [n, T] and mse [n, T] of at most `group` images, in batches of one size."""
+    count, timesteps = len(x_0), process.timesteps
+    pairs = torch.arange(-(-group * timesteps // batch_size) * batch_size, device=x_0.device)
+    # Pairs beyond the group's images repeat its last image: they keep the batch whole and are dropped.
+    which = (pairs // timesteps).clamp(max=count - 1)
+    step = pairs % timesteps
+    results = [
+        _pair_terms(process, network, x_0[which[part]], step[part], image[which[part]], seed)
+        for part in torch.split(pairs, batch_size)
+    ]
+    terms, mse = (
+        torch.cat(parts)[: count * timesteps].reshape(count, timesteps)
+        for parts in zip(*results, strict=True)
+    )
+    return prior_term(process, x_0), terms, mse
+
+
+def _pair_terms(
+    process: GaussianDiffusion, network: Network, x_0: Tensor, index: Tensor, image: Tensor, seed: int
+) -> tuple[Tensor, Tensor]:
+    """The term and the squared error of x0-hat of each (image, t), float32 [B] each."""
+    noise = normal(seed, Stream.BOUND, image, index, tuple(x_0.shape[1:]))
+    x_t = process.q_sample(x_0, index, noise)
+    step = process.reverse_step(network(x_t, index), x_t, index, clip=True)
+    error = (step.x_0 - x_0).square().flatten(1).mean(dim=1)
+    return bound_term(process, x_0, x_t, index, step), error

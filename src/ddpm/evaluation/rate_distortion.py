@@ -1,0 +1,92 @@
+"""From the terms of the bound to NLL, rate and distortion (section 4.3, Table 4, figure 5)."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ddpm.errors import DataError
+from ddpm.traced_files import read_frame
+
+GREY_LEVELS = 127.5  # grey levels in one unit of [-1, 1]
+
+
+@dataclasses.dataclass(frozen=True)
+class Likelihood:
+    """The parts of the bound over n images: value and standard error of the mean, bits/dim.
+
+    RMSE is in grey levels of [0, 255] and has no standard error.
+    """
+
+    n: int
+    parts: dict[str, tuple[float, float | None]]
+
+
+def read_bound_terms(paths: Sequence[str | Path], images: int) -> pd.DataFrame:
+    """The shards' rows (image, prior, terms, mse) in order of the images.
+
+    Raises:
+        DataError: the shards do not hold each of the split's images once.
+    """
+    frame = pd.concat([read_frame(path) for path in paths], ignore_index=True)
+    if frame["image"].tolist() != list(range(images)):
+        raise DataError(
+            f"{paths[0]} and its neighbours: hold {len(frame)} of {images} images; delete them, run again"
+        )
+    return frame
+
+
+def likelihood(frame: pd.DataFrame) -> Likelihood:
+    """NLL (the bound L), L_T, L_1:T-1, L_0, rate, distortion and RMSE from rows of the bound's terms.
+
+    Rate is L_T + L_1:T-1, what is needed to know x_1; distortion is L_0 in bits/dim; RMSE is that of
+    x0-hat(x_1).
+    """
+    prior = frame["prior"].to_numpy(np.float64)
+    terms = np.stack(frame["terms"].to_list()).astype(np.float64)
+    between = terms[:, 1:].sum(axis=1)
+    parts = {
+        "NLL": prior + terms.sum(axis=1),
+        "L_T": prior,
+        "L_1:T-1": between,
+        "L_0": terms[:, 0],
+        "rate": prior + between,
+        "distortion": terms[:, 0],
+    }
+    values: dict[str, tuple[float, float | None]] = {name: _mean_and_error(x) for name, x in parts.items()}
+    values["RMSE"] = (float(rate_distortion(frame)["rmse"].iloc[0]), None)
+    return Likelihood(len(frame), values)
+
+
+def rate_distortion(frame: pd.DataFrame) -> pd.DataFrame:
+    """Rate and distortion at each t = 1..T.
+
+    Returns:
+        columns t, reverse_steps (T - t + 1), term (L_{t-1}, bits/dim), mse (of x0-hat on [-1, 1]),
+        rate (L_T + sum of terms of larger t: what is needed to know x_t, bits/dim), and rmse
+        (127.5 sqrt of the mean mse over images, grey levels).
+    """
+    terms = np.stack(frame["terms"].to_list()).astype(np.float64).mean(axis=0)
+    mse = np.stack(frame["mse"].to_list()).astype(np.float64).mean(axis=0)
+    timesteps = len(terms)
+    t = np.arange(1, timesteps + 1)
+    beyond = np.append(np.cumsum(terms[::-1])[::-1], 0.0)[1:]
+    return pd.DataFrame(
+        {
+            "t": t,
+            "reverse_steps": timesteps - t + 1,
+            "term": terms,
+            "mse": mse,
+            "rate": frame["prior"].to_numpy(np.float64).mean() + beyond,
+            "rmse": GREY_LEVELS * np.sqrt(mse),
+        }
+    )
+
+
+def _mean_and_error(values: np.ndarray) -> tuple[float, float | None]:
+    error = float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
+    return float(values.mean()), error

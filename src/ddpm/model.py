@@ -1,0 +1,74 @@
+"""A model of a study: its network and its diffusion process, built from the settings."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from ddpm.diffusion.process import GaussianDiffusion
+from ddpm.diffusion.schedule import beta_schedule
+from ddpm.errors import WeightsError
+from ddpm.network.unet import UNet
+from ddpm.network.weights import load_weights
+
+if TYPE_CHECKING:
+    from ddpm.study import Study
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainedModel:
+    """A network with its averaged weights in evaluation mode, its process, and their provenance."""
+
+    network: UNet
+    process: GaussianDiffusion
+    provenance: dict[str, Any]
+
+
+def build_network(study: Study, model: str, seed: int) -> UNet:
+    """The model's U-Net with initial weights drawn from the seed, on the CPU."""
+    settings = study.model(model)
+    return UNet(
+        study.datasets[settings.dataset].image_shape,
+        channels=settings.network.channels,
+        channel_multipliers=settings.network.channel_multipliers,
+        residual_blocks=settings.network.residual_blocks,
+        attention_resolutions=settings.network.attention_resolutions,
+        dropout=settings.network.dropout,
+        groups=settings.network.groups,
+        output_multiple=2 if settings.diffusion.variance == "learned" else 1,
+        seed=seed,
+    )
+
+
+def build_process(study: Study, model: str) -> GaussianDiffusion:
+    """The model's diffusion process, on the CPU."""
+    settings = study.model(model).diffusion
+    betas = beta_schedule(settings.schedule, settings.beta_start, settings.beta_end, settings.timesteps)
+    return GaussianDiffusion(betas, settings.prediction, settings.variance)
+
+
+def load_model(study: Study, model: str, path: str, fingerprint: str, device: str) -> TrainedModel:
+    """The model with the weights of a file.
+
+    Args:
+        study: the study.
+        model: a key of `models`.
+        path: the weights file.
+        fingerprint: of the training settings that the file must have been made with.
+        device: "cpu" or "cuda".
+
+    Raises:
+        DivergedError: training diverged, so there are no weights.
+        WeightsError: the file is missing, damaged, of another network or of other settings.
+    """
+    network = build_network(study, model, seed=0)
+    provenance = load_weights(path, network)
+    if provenance.get("settings") != fingerprint:
+        raise WeightsError(
+            f"{path}: trained with other settings than {study.file} has now for {model}; "
+            f"train it again (`ddpm train {study.file} --model {model} --restart`) or restore the settings"
+        )
+    network.to(torch.device(device)).eval().requires_grad_(False)
+    return TrainedModel(network, build_process(study, model).to(device), provenance)

@@ -1,0 +1,69 @@
+"""The training curve: means over intervals of updates, and the first non-finite loss."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+_COLUMNS = ("step", "loss", "gradient_norm", "learning_rate")
+
+
+class Curve:
+    """Accumulates on the device, so that an update does not wait for its loss.
+
+    Attributes:
+        diverged_at: the update (1, 2, ...) whose loss was the first to be infinite or NaN; None while
+            there is none. Known after `close_interval`.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.points: list[tuple[float, float, float, float]] = []
+        self.diverged_at: int | None = None
+        # Sums of loss and gradient norm, their count, and the first update with a non-finite loss.
+        self._sums = torch.zeros(3, dtype=torch.float64, device=device)
+        self._first_bad = torch.full((), -1, dtype=torch.int64, device=device)
+        self._step, self._rate = 0, 0.0
+
+    def add(self, step: int, loss: Tensor, gradient_norm: Tensor, rate: float) -> None:
+        """Counts update `step` (1, 2, ...) with its loss and gradient norm before clipping."""
+        self._sums += torch.stack(
+            [loss.double(), gradient_norm.double(), torch.ones_like(loss, dtype=torch.float64)]
+        )
+        bad = (self._first_bad < 0) & ~torch.isfinite(loss)
+        self._first_bad = torch.where(bad, step, self._first_bad)
+        self._step, self._rate = step, rate
+
+    def close_interval(self) -> None:
+        """Turns the sums since the last call into a point of the curve."""
+        loss, norm, count = self._sums.tolist()
+        if count:
+            self.points.append((float(self._step), loss / count, norm / count, self._rate))
+        self._sums.zero_()
+        first_bad = int(self._first_bad)
+        self.diverged_at = first_bad if first_bad >= 0 else None
+
+    def note(self) -> str:
+        """The last point's loss, for a progress line."""
+        return f"loss {self.points[-1][1]:.4g}" if self.points else ""
+
+    def frame(self) -> pd.DataFrame:
+        """Columns step (int), loss, gradient_norm (before clipping), learning_rate, one row an interval."""
+        return pd.DataFrame(self.points, columns=list(_COLUMNS)).astype({"step": "int64"})
+
+    def state(self) -> dict[str, Tensor]:
+        """What a resumed run needs, as tensors."""
+        points = torch.tensor(self.points, dtype=torch.float64).reshape(-1, len(_COLUMNS))
+        return {
+            "curve.points": points,
+            "curve.sums": self._sums.clone(),
+            "curve.first_bad": self._first_bad.clone(),
+        }
+
+    def load_state(self, tensors: Mapping[str, Tensor]) -> None:
+        """Takes over what `state` gave."""
+        self.points = [tuple(point) for point in tensors["curve.points"].tolist()]  # type: ignore[misc]
+        self._sums.copy_(tensors["curve.sums"])
+        self._first_bad.copy_(tensors["curve.first_bad"])

@@ -1,0 +1,25 @@
+"""Exponential moving average of the weights (authors' code: tpu_utils, EMA 0.9999)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+def ema_decay(update: int, decay: float, ramp: bool) -> float:
+    """The decay of update n = 0, 1, ...: the first copies the weights, later ones take `decay`.
+
+    With `ramp` the decay of update n is at most (1 + n) / (10 + n), so that short runs do not
+    average over their beginning (not in the paper).
+    """
+    if update == 0:
+        return 1e-10
+    return min(decay, (1 + update) / (10 + update)) if ramp else decay
+
+
+@torch.no_grad()
+def update_ema(average: Sequence[Tensor], weights: Sequence[Tensor], decay: float) -> None:
+    """average <- decay average + (1 - decay) weights, in place, in float32."""
+    torch._foreach_lerp_(list(average), list(weights), 1.0 - decay)

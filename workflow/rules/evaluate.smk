@@ -1,0 +1,115 @@
+# Measurements: quality (IS, FID, KID, precision, recall), the bound, references, neighbours.
+rule quality:
+    input:
+        samples=lambda w: dependencies.sample_shards(study(w), w.model, w.seed, w.sampling),
+        features=layout.FEATURES,
+        data=model_data,
+    output:
+        layout.QUALITY_ROWS,
+    log:
+        "{home}/logs/quality/{model}.seed{seed}.sampling{sampling}.log",
+    benchmark:
+        "{home}/benchmarks/quality/{model}.seed{seed}.sampling{sampling}.tsv"
+    conda:
+        "../../envs/ddpm.yaml"
+    params:
+        study=study_file,
+        settings=settings(fingerprint.quality_fingerprint, "model"),
+    shell:
+        "exec ddpm quality {params.study} --model {wildcards.model} --seed {wildcards.seed} "
+        "--sampling {wildcards.sampling} --threads {threads} --log {log}"
+
+
+rule progressive:
+    input:
+        samples=lambda w: dependencies.sample_shards(study(w), w.model, w.seed, w.sampling),
+        features=layout.FEATURES,
+        data=model_data,
+    output:
+        layout.PROGRESSIVE_ROWS,
+    log:
+        "{home}/logs/progressive/{model}.seed{seed}.sampling{sampling}.log",
+    benchmark:
+        "{home}/benchmarks/progressive/{model}.seed{seed}.sampling{sampling}.tsv"
+    conda:
+        "../../envs/ddpm.yaml"
+    params:
+        study=study_file,
+        settings=settings(fingerprint.quality_fingerprint, "model"),
+    shell:
+        "exec ddpm progressive {params.study} --model {wildcards.model} --seed {wildcards.seed} "
+        "--sampling {wildcards.sampling} --threads {threads} --log {log}"
+
+
+rule reference:
+    input:
+        features=layout.FEATURES,
+        data=layout.MANIFEST,
+    output:
+        layout.REFERENCE_ROWS,
+    log:
+        "{home}/logs/reference/{dataset}.log",
+    conda:
+        "../../envs/ddpm.yaml"
+    params:
+        study=study_file,
+        settings=settings(fingerprint.reference_fingerprint, "dataset"),
+    shell:
+        "exec ddpm reference {params.study} {wildcards.dataset} --threads {threads} --log {log}"
+
+
+rule bound:
+    input:
+        weights=layout.WEIGHTS,
+        data=model_data,
+    output:
+        layout.BOUND_TERMS,
+    log:
+        "{home}/logs/bound/{model}.seed{seed}.{split}.shard{shard}.log",
+    benchmark:
+        "{home}/benchmarks/bound/{model}.seed{seed}.{split}.shard{shard}.tsv"
+    priority: 30
+    conda:
+        "../../envs/ddpm.yaml"
+    params:
+        study=study_file,
+        settings=settings(fingerprint.likelihood_fingerprint, "model"),
+    shell:
+        "exec ddpm bound {params.study} --model {wildcards.model} --seed {wildcards.seed} "
+        "--split {wildcards.split} --shard {wildcards.shard} --threads {threads} --log {log}"
+
+
+rule likelihood:
+    input:
+        terms=lambda w: dependencies.bound_shards(study(w), w.model, w.seed, w.split),
+        data=model_data,
+    output:
+        rows=layout.LIKELIHOOD_ROWS,
+        curve=layout.RATE_DISTORTION,
+    log:
+        "{home}/logs/likelihood/{model}.seed{seed}.{split}.log",
+    conda:
+        "../../envs/ddpm.yaml"
+    params:
+        study=study_file,
+        settings=settings(fingerprint.likelihood_fingerprint, "model"),
+    shell:
+        "exec ddpm likelihood {params.study} --model {wildcards.model} --seed {wildcards.seed} "
+        "--split {wildcards.split} --log {log}"
+
+
+rule neighbours:
+    input:
+        samples=lambda w: dependencies.neighbours_inputs(study(w), w.figure),
+        features=layout.FEATURES,
+    output:
+        layout.NEIGHBOURS,
+    log:
+        "{home}/logs/neighbours/{figure}.log",
+    conda:
+        "../../envs/ddpm.yaml"
+    params:
+        study=study_file,
+        settings=settings(fingerprint.neighbours_fingerprint, "figure"),
+    shell:
+        "exec ddpm neighbours {params.study} {wildcards.figure} --threads {threads} --log {log}"

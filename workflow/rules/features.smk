@@ -1,0 +1,18 @@
+# The feature extractor that judges samples: a classifier of the training images.
+rule features:
+    input:
+        lambda w: layout.MANIFEST.format(home=w.home, dataset=study(w).quality.features.dataset),
+    output:
+        layout.FEATURES,
+    log:
+        "{home}/logs/features.log",
+    benchmark:
+        "{home}/benchmarks/features.tsv"
+    priority: 20
+    conda:
+        "../../envs/ddpm.yaml"
+    params:
+        study=study_file,
+        settings=settings(fingerprint.features_fingerprint),
+    shell:
+        "exec ddpm features {params.study} --threads {threads} --log {log}"

@@ -1,0 +1,35 @@
+# Samples in shards, and the chains of figures 2, 7, 8 and 9.
+rule sample:
+    input:
+        layout.WEIGHTS,
+    output:
+        layout.SAMPLES,
+    log:
+        "{home}/logs/sample/{model}.seed{seed}.sampling{sampling}.shard{shard}.log",
+    benchmark:
+        "{home}/benchmarks/sample/{model}.seed{seed}.sampling{sampling}.shard{shard}.tsv"
+    priority: 30
+    conda:
+        "../../envs/ddpm.yaml"
+    params:
+        study=study_file,
+        settings=settings(fingerprint.sampling_fingerprint, "model"),
+    shell:
+        "exec ddpm sample {params.study} --model {wildcards.model} --seed {wildcards.seed} "
+        "--sampling {wildcards.sampling} --shard {wildcards.shard} --threads {threads} --log {log}"
+
+
+rule chain:
+    input:
+        lambda w: dependencies.chain_inputs(study(w), w.figure),
+    output:
+        layout.CHAINS,
+    log:
+        "{home}/logs/chains/{figure}.log",
+    conda:
+        "../../envs/ddpm.yaml"
+    params:
+        study=study_file,
+        settings=settings(fingerprint.chain_fingerprint, "figure"),
+    shell:
+        "exec ddpm chain {params.study} {wildcards.figure} --threads {threads} --log {log}"

@@ -1,0 +1,40 @@
+# What the rules ask a study: its settings by results folder, its files, and fingerprints.
+import functools
+
+from snakemake.exceptions import WorkflowError
+
+from ddpm.errors import DDPMError
+from ddpm.study import dependencies, fingerprint, layout, load_study
+
+
+@functools.cache
+def study_in(home):
+    """The study whose results lie in `home`."""
+    try:
+        return load_study(layout.study_file(layout.study_of(home)))
+    except DDPMError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def study(wildcards):
+    return study_in(wildcards.home)
+
+
+def study_file(wildcards):
+    return layout.study_file(layout.study_of(wildcards.home))
+
+
+def targets(home):
+    """All tables and figures of a study, and its index page."""
+    return dependencies.artefact_files(study_in(home)) + [layout.INDEX.format(home=home)]
+
+
+def model_data(wildcards):
+    """The manifest of the data set that a model is trained on."""
+    dataset = study(wildcards).model(wildcards.model).dataset
+    return layout.MANIFEST.format(home=wildcards.home, dataset=dataset)
+
+
+def settings(of, *names):
+    """A `params` function: the fingerprint `of` the study and these wildcards."""
+    return lambda wildcards: of(study(wildcards), *(wildcards[name] for name in names))

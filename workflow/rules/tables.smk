@@ -1,0 +1,36 @@
+# Tables: views over measurement rows, beside the paper's own numbers; and the page that shows everything.
+rule table:
+    input:
+        unpack(lambda w: dependencies.artefact_inputs(study(w), w.table)),
+    output:
+        csv=report(
+            layout.TABLE, caption="../report/table.rst", category="Tables", labels={"table": "{table}"}
+        ),
+        trace=layout.TABLE_TRACE,
+        markdown=layout.TABLE_MARKDOWN,
+        html=layout.TABLE_HTML,
+    log:
+        "{home}/logs/tables/{table}.log",
+    conda:
+        "../../envs/ddpm.yaml"
+    params:
+        study=study_file,
+        settings=settings(fingerprint.artefact_fingerprint, "table"),
+    shell:
+        "exec ddpm table {params.study} {wildcards.table} --log {log}"
+
+
+rule index:
+    input:
+        lambda w: dependencies.artefact_files(study(w)),
+    output:
+        layout.INDEX,
+    log:
+        "{home}/logs/index.log",
+    conda:
+        "../../envs/ddpm.yaml"
+    params:
+        study=study_file,
+        settings=settings(fingerprint.index_fingerprint),
+    shell:
+        "exec ddpm index {params.study} --log {log}"
