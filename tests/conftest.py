@@ -6,7 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+# Jobs beside the tests make single examples slow at times; speed is no test's business.
+settings.register_profile("project", deadline=None)
+settings.load_profile("project")
 # Tests run side by side with others' jobs: one thread each, and none that spins while it waits.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

@@ -32,11 +32,15 @@ def _git(folder: Path, *arguments: str) -> str:
 
 
 @functools.cache
-def hardware() -> str:
-    """The processor or GPU and the torch version, for example "AMD EPYC, 2 cores, torch 2.13.0"."""
+def hardware(device: str) -> str:
+    """The processor or GPU and the torch version, for example "AMD EPYC, 2 cores, torch 2.13.0".
+
+    Args:
+        device: "cpu" or "cuda": the one that computes.
+    """
     import torch
 
-    if torch.cuda.is_available():
+    if device == "cuda":
         return f"{torch.cuda.get_device_name()}, torch {torch.__version__}"
     return f"{_processor()}, {os.cpu_count()} cores, torch {torch.__version__}"
 

@@ -51,7 +51,9 @@ def test_terms_of_the_bound(case, clip):
 def test_x_0_hat_and_prior(case):
     step = case.process.reverse_step(case["output"], case["xt"], case.index, clip=True)
     # With learned variance mu-tilde prediction divides by a small coefficient.
-    assert relative_error(step.x_0, case["pred_x0_clipped"]) < (1.2e-2 if case.name == "mu_L_learned" else 6e-4)
+    assert relative_error(step.x_0, case["pred_x0_clipped"]) < (
+        1.2e-2 if case.name == "mu_L_learned" else 6e-4
+    )
     assert relative_error(prior_term(case.process, case.x_0), case["prior"]) < 4e-7
 
 
@@ -80,7 +82,13 @@ def test_gradients(case):
             continue
         compared += 1
         # To TensorFlow's layout: HWIO convolutions, (in, out) dense layers.
-        ours = gradient.permute(2, 3, 1, 0) if gradient.dim() == 4 else gradient.T if gradient.dim() == 2 else gradient
+        ours = (
+            gradient.permute(2, 3, 1, 0)
+            if gradient.dim() == 4
+            else gradient.T
+            if gradient.dim() == 2
+            else gradient
+        )
         error = relative_error(ours, torch.from_numpy(theirs))
         assert error < GRADIENT_TOLERANCE.get(case.name, 2e-5), key
     assert compared == 4

@@ -34,7 +34,9 @@ def test_twenty_steps():
         steps=20, batch_size=4, learning_rate=2e-4, warmup_steps=10, ema_decay=0.9, flip=False, log_every=1
     )
     pixels = torch.from_numpy(np.ascontiguousarray(np.moveaxis(truth["x0_uint8"], -1, 1)))
-    training = Training(unet, GaussianDiffusion(BETAS, "epsilon", "fixed_large"), "mse", settings, pixels, seed=0)
+    training = Training(
+        unet, GaussianDiffusion(BETAS, "epsilon", "fixed_large"), "mse", settings, pixels, seed=0
+    )
     for step in range(20):
         training.update(batch(step, to_model(pixels)))
         training.curve.close_interval()

@@ -43,7 +43,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
         "split": arguments.split,
         "settings": likelihood_fingerprint(study, model),
         "git_commit": git_commit(),
-        "hardware": hardware(),
+        "hardware": hardware(arguments.device),
     }
     try:
         trained = load_model(study, model, str(weights), training_fingerprint(study, model), arguments.device)

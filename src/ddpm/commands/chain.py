@@ -41,7 +41,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
         "sampling_seed": study.sampling.seeds[0],
         "settings": chain_fingerprint(study, figure),
         "git_commit": git_commit(),
-        "hardware": hardware(),
+        "hardware": hardware(arguments.device),
     }
     try:
         trained = load_model(study, model, str(weights), training_fingerprint(study, model), arguments.device)

@@ -44,7 +44,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
         "sampling_seed": arguments.sampling,
         "settings": sampling_fingerprint(study, model),
         "git_commit": git_commit(),
-        "hardware": hardware(),
+        "hardware": hardware(arguments.device),
     }
     try:
         trained = load_model(study, model, str(weights), training_fingerprint(study, model), arguments.device)

@@ -58,7 +58,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
         "settings": fingerprint,
         "git_commit": git_commit(),
         "data_hash": manifest["data_hash"],
-        "hardware": hardware(),
+        "hardware": hardware(arguments.device),
         "status": outcome.status,
         "updates": training.updates,
     }

@@ -1,0 +1,15 @@
+"""Figure 1: samples."""
+
+from __future__ import annotations
+
+from matplotlib.figure import Figure
+
+from ddpm.artefacts.figures import sample_grid
+from ddpm.study.dependencies import Inputs
+from ddpm.study.settings import Study
+
+
+def draw(study: Study, inputs: Inputs) -> Figure:
+    """Draws the figure from one model's samples."""
+    assert study.artefacts.figure1 is not None
+    return sample_grid.draw(study, inputs, study.artefacts.figure1)

@@ -1,0 +1,1 @@
+"""The paper's tables as views over measurements, beside the published numbers."""

@@ -1,0 +1,126 @@
+"""The measured rows of a table: each a model, with its numbers, its status, and where they came from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from ddpm.artefacts.tables import notes, summary, trace
+from ddpm.artefacts.tables.measures import Measure
+from ddpm.artefacts.tables.rendering import numbers
+from ddpm.artefacts.tables.rendering.view import Cell
+from ddpm.artefacts.tables.summary import Summary
+from ddpm.study.settings import Study
+
+
+class MeasuredModels:
+    """Models that fill the rows of a table.
+
+    Args:
+        study: the study.
+        rows: the measurements, columns of `ddpm.measurements.SCHEMA`.
+        models: model of each row of the table.
+        measures: the columns.
+
+    Raises:
+        DataError: a model that did not diverge lacks a required number.
+    """
+
+    def __init__(
+        self, study: Study, rows: pd.DataFrame, models: Mapping[str, str], measures: Sequence[Measure]
+    ) -> None:
+        self.study, self.models, self.measures = study, dict(models), measures
+        self.summaries: dict[str, dict[str, Summary]] = {}
+        self.statuses: dict[str, str] = {}
+        for row, model in self.models.items():
+            of_model = rows[rows["model"] == model]
+            seeds = study.model(model).seeds
+            summary.require_runs(of_model, model, seeds, measures)
+            self.summaries[row] = summaries_of(of_model, measures)
+            self.statuses[row] = summary.status_of(of_model, seeds)
+        self._best = {measure.column: self._best_rows(measure) for measure in measures}
+
+    def seeds(self, row: str) -> list[int]:
+        """Training seeds of a row's model."""
+        return self.study.model(self.models[row]).seeds
+
+    def best(self, row: str) -> list[str]:
+        """Columns in which the row is the best of the measured rows."""
+        return [column for column, rows in self._best.items() if row in rows]
+
+    def description(self, row: str) -> dict[str, Any]:
+        """CSV fields that say which model fills a row and how its training ended."""
+        return {
+            "model": self.models[row],
+            "status": self.statuses[row],
+            "training_seeds": " ".join(map(str, self.seeds(row))),
+            "sampling_seeds": " ".join(map(str, self.study.sampling.seeds)),
+        }
+
+    def _best_rows(self, measure: Measure) -> set[str]:
+        found = {row: summaries[measure.column] for row, summaries in self.summaries.items()}
+        return summary.best_of(found, measure)
+
+    @property
+    def diverged(self) -> bool:
+        """True if a training run of any row diverged."""
+        return any("diverged" in status for status in self.statuses.values())
+
+    @property
+    def protocols(self) -> list[str]:
+        """Notes on how the numbers were measured."""
+        summaries = [s.rows for row in self.summaries.values() for s in row.values()]
+        return notes.protocol_notes(pd.concat(summaries, ignore_index=True))
+
+    def trace(self, row_name: str = "{row}", column_prefix: str = "") -> list[pd.DataFrame]:
+        """The measurements of every cell; `row_name` and `column_prefix` name the cells."""
+        return [
+            trace.cell_trace(row_name.format(row=row), column_prefix + column, s.rows)
+            for row, summaries in self.summaries.items()
+            for column, s in summaries.items()
+        ]
+
+
+def summaries_of(rows: pd.DataFrame, measures: Sequence[Measure]) -> dict[str, Summary]:
+    """One model's numbers by CSV column."""
+    return {measure.column: summary.summarise(rows, measure) for measure in measures}
+
+
+def fields_of(summaries: Mapping[str, Summary], prefix: str = "") -> dict[str, Any]:
+    """CSV fields of one model's numbers; those that `csv_columns` leaves out are extra."""
+    fields: dict[str, Any] = {}
+    for column, s in summaries.items():
+        name = prefix + column
+        fields |= {
+            name: s.value,
+            f"{name}_spread": s.spread,
+            f"{name}_seed_spread": s.seed_spread,
+            f"{name}_n": s.n,
+        }
+    return fields
+
+
+def csv_columns(measures: Sequence[Measure], prefix: str = "") -> list[str]:
+    """Names of the CSV columns of measured numbers, in order."""
+    columns = []
+    for measure in measures:
+        name = prefix + measure.column
+        spread = [f"{name}_spread"] if measure.has_spread else []
+        columns += [name, *spread, f"{name}_seed_spread", f"{name}_n"]
+    return columns
+
+
+def csv_frame(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
+    """The rows under the columns; counts are whole numbers also where some are missing."""
+    frame = pd.DataFrame([dict(row) for row in rows], columns=list(columns))
+    return frame.astype({column: "Int64" for column in columns if column.endswith("_n")})
+
+
+def cell_of(measure: Measure, found: Summary, best: bool = False, bound: str = "") -> Cell:
+    """One measured number as shown."""
+    spread = found.spread if measure.has_spread and measure.shows_spreads else math.nan
+    seed_spread = found.seed_spread if measure.shows_spreads else math.nan
+    return Cell(numbers.measured(found.value, measure.decimals, spread, seed_spread, bound), best)

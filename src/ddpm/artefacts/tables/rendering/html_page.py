@@ -1,0 +1,47 @@
+"""A page that needs nothing but itself: its style is inside it, and it loads no script or font."""
+
+from __future__ import annotations
+
+from html import escape
+
+_STYLE = """
+:root { color-scheme: light; }
+body { font: 16px/1.5 Georgia, "Times New Roman", serif; color: #1a1a1a; background: #fff;
+       max-width: 62rem; margin: 2rem auto; padding: 0 1.2rem; }
+h1 { font-size: 1.7rem; line-height: 1.25; } h2 { font-size: 1.15rem; margin: 2.5rem 0 .6rem; }
+a { color: #0b4f8a; } nav a { margin-right: .8rem; white-space: nowrap; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; border-top: 2px solid; border-bottom: 2px solid; font-size: .92rem;
+        font-variant-numeric: tabular-nums; }
+thead { border-bottom: 1px solid; }
+th, td { padding: .15rem .7rem; text-align: right; vertical-align: baseline; font-weight: normal; }
+td { white-space: nowrap; }
+tbody th, thead tr:first-child th:first-child { text-align: left; padding-left: .2rem; }
+th.over { text-align: center; border-bottom: 1px solid #999; }
+tbody + tbody { border-top: 1px solid #999; }
+tr.group th { font-style: italic; padding-top: .4rem; }
+ul.notes { font-size: .85rem; color: #444; padding-left: 1.2rem; }
+figure { margin: 2.5rem 0; }
+figure img { max-width: 100%; height: auto; border: 1px solid #ddd; }
+figcaption { font-size: .92rem; margin-top: .4rem; } .missing { color: #8a3b00; }
+"""
+_BODY = "<body>\n"
+
+
+def to_page(title: str, body: str) -> str:
+    """A whole HTML page.
+
+    Args:
+        title: plain text, for the browser's title.
+        body: HTML.
+    """
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n{_BODY}{body}\n</body>\n</html>\n"
+    )
+
+
+def body_of(page: str) -> str:
+    """The body of a page that `to_page` made, so that one page can include another."""
+    return page.partition(_BODY)[2].rpartition("\n</body>")[0]

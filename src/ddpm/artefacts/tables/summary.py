@@ -1,0 +1,127 @@
+"""From the measurements of a model's runs to the one number that a cell shows."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Sequence
+
+import pandas as pd
+
+from ddpm.artefacts.tables.measures import Measure
+from ddpm.errors import DataError
+
+
+@dataclasses.dataclass(frozen=True)
+class Summary:
+    """One measured number of one model.
+
+    Attributes:
+        value: mean over all runs (training seed x sampling seed) that did not diverge; NaN if
+            there is none.
+        spread: mean over those runs of the standard deviation within a run (IS: over its splits).
+        seed_spread: standard deviation (n - 1) over training seeds, each seed's value being its
+            mean over sampling seeds; NaN with fewer than two training seeds.
+        n: images in each run, the fewest if runs differ; None if there is no run.
+        rows: the measurements that entered, those of diverged runs included.
+    """
+
+    value: float
+    spread: float
+    seed_spread: float
+    n: int | None
+    rows: pd.DataFrame
+
+
+def summarise(rows: pd.DataFrame, measure: Measure) -> Summary:
+    """Summarises one model's measurements (columns of `ddpm.measurements.SCHEMA`) of one measure.
+
+    Raises:
+        DataError: a number is given twice for one run.
+    """
+    entered = _of_measure(rows, measure)
+    _check_once(entered, measure)
+    diverged = is_diverged(entered)
+    runs = entered[~diverged]
+    seeds = runs.groupby("training_seed", dropna=False)["value"].mean()
+    return Summary(
+        value=_mean(runs["value"]),
+        spread=_mean(runs["spread"].dropna()),
+        seed_spread=float(seeds.std(ddof=1)) if len(seeds) > 1 else math.nan,
+        n=int(runs["n"].min()) if runs["n"].notna().any() else None,
+        # A diverged run may have left no row of this very metric: its other rows say why.
+        rows=entered if len(entered) else rows[is_diverged(rows)],
+    )
+
+
+def require_runs(rows: pd.DataFrame, model: str, seeds: Iterable[int], measures: Sequence[Measure]) -> None:
+    """Checks that every training seed of a model diverged or has each required number.
+
+    Raises:
+        DataError: names the model, seed and metric that are missing.
+    """
+    for seed in seeds:
+        run = rows[rows["training_seed"] == seed]
+        if is_diverged(run).any():
+            continue
+        for measure in measures:
+            if measure.required and _of_measure(run, measure).empty:
+                split = f" ({' or '.join(s for s in measure.splits if s)})" if any(measure.splits) else ""
+                raise DataError(
+                    f"model {model}, training seed {seed}: its measurements have no {measure.metric}{split}; "
+                    "delete that run's measurements and build the table again"
+                )
+
+
+def status_of(rows: pd.DataFrame, seeds: Sequence[int]) -> str:
+    """How training ended: "trained", "diverged at step n", or which of several seeds diverged."""
+    diverged = rows[is_diverged(rows)].drop_duplicates("training_seed")
+    if diverged.empty:
+        return "trained"
+    if len(seeds) == 1:
+        return str(diverged["status"].iloc[0])
+    runs = zip(diverged["training_seed"], diverged["status"], strict=True)
+    which = ", ".join(f"seed {seed} {str(status).removeprefix('diverged ')}" for seed, status in runs)
+    return f"{len(diverged)} of {len(seeds)} seeds diverged: {which}"
+
+
+def is_diverged(rows: pd.DataFrame) -> pd.Series:
+    """Which rows belong to runs whose training met a non-finite loss."""
+    return rows["status"].fillna("").astype(str).str.startswith("diverged")
+
+
+def best_of(summaries: dict[str, Summary], measure: Measure) -> set[str]:
+    """Names of the best of several models by one measure: all that tie, none if nothing is measured."""
+    values = {name: summary.value for name, summary in summaries.items() if math.isfinite(summary.value)}
+    if measure.best is None or not values:
+        return set()
+    best = max(values.values()) if measure.best == "max" else min(values.values())
+    return {name for name, value in values.items() if value == best}
+
+
+def _of_measure(rows: pd.DataFrame, measure: Measure) -> pd.DataFrame:
+    """Finished samples' rows of a metric, of the first of the measure's splits that has any."""
+    found = rows[(rows["metric"] == measure.metric) & rows["reverse_steps"].isna()]
+    if not measure.splits:
+        return found
+    for split in measure.splits:
+        chosen = found[found["split"].isna() if split is None else found["split"] == split]
+        if len(chosen):
+            return chosen
+    return found.iloc[:0]
+
+
+def _check_once(rows: pd.DataFrame, measure: Measure) -> None:
+    twice = rows[rows.duplicated(["model", "training_seed", "sampling_seed", "split"])]
+    if len(twice):
+        row = twice.iloc[0]
+        raise DataError(
+            f"model {row['model']}, training seed {row['training_seed']}, sampling seed "
+            f"{row['sampling_seed']}: {measure.metric} is measured twice; delete that run's measurements and "
+            "build the table again"
+        )
+
+
+def _mean(values: pd.Series) -> float:
+    """The mean; NaN if there are none or one of them is NaN, so that no bad number is passed over."""
+    return float(values.mean(skipna=False)) if len(values) else math.nan

@@ -1,0 +1,27 @@
+"""Train the classifier whose features judge the samples."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+
+from ddpm.study import Study, layout
+
+logger = logging.getLogger("ddpm")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb has no arguments of its own."""
+
+
+def run(study: Study, arguments: argparse.Namespace) -> None:
+    """Writes the classifier, or refuses one whose test accuracy is too low."""
+    from ddpm.evaluation.classifier_file import save_classifier
+    from ddpm.evaluation.feature_training import train_features
+    from ddpm.files import require_writable
+
+    path = layout.path(layout.FEATURES, study.name)
+    require_writable(path.parent)
+    classifier, record = train_features(study, arguments.device)
+    save_classifier(path, classifier, record)
+    logger.info(f"features: the classifier's test accuracy is {record.accuracy:.3f}")

@@ -1,0 +1,27 @@
+"""Measure IS, FID, KID, precision and recall of a model's samples."""
+
+from __future__ import annotations
+
+import argparse
+
+from ddpm.commands.arguments import add_model_arguments, require_model
+from ddpm.study import Study, layout
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the verb's own arguments."""
+    add_model_arguments(parser)
+    parser.add_argument("--sampling", type=int, default=0, help="sampling seed (default 0)")
+
+
+def run(study: Study, arguments: argparse.Namespace) -> None:
+    """Writes the quality rows of one set of samples."""
+    from ddpm.evaluation.model_quality import Run, quality_rows
+    from ddpm.files import require_writable
+    from ddpm.measurements import write_measurements
+
+    run = Run(require_model(study, arguments.model), arguments.seed, arguments.sampling)
+    names = {"model": run.model, "seed": run.seed, "sampling": run.sampling}
+    path = layout.path(layout.QUALITY_ROWS, study.name, **names)
+    require_writable(path.parent)
+    write_measurements(path, quality_rows(study, run, arguments.device))

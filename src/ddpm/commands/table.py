@@ -1,0 +1,33 @@
+"""Build a table of the study as CSV, Markdown and HTML, with the trace of its numbers."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+
+from ddpm.study import Study, layout
+
+logger = logging.getLogger("ddpm")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the table's name."""
+    parser.add_argument("table", help="name of a table in the study's artefacts, for example table1")
+
+
+def run(study: Study, arguments: argparse.Namespace) -> None:
+    """Writes the table's CSV, Markdown, HTML and trace."""
+    from ddpm.artefacts.tables.build import build_table
+    from ddpm.files import write_text
+
+    table = build_table(study, arguments.table)
+    contents = {
+        layout.TABLE_TRACE: table.trace_csv,
+        layout.TABLE_MARKDOWN: table.markdown,
+        layout.TABLE_HTML: table.html,
+        layout.TABLE: table.csv,
+    }
+    for pattern, content in contents.items():
+        path = layout.path(pattern, study.name, table=arguments.table)
+        write_text(path, content)
+        logger.info("wrote %s", path)

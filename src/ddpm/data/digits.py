@@ -1,0 +1,70 @@
+"""scikit-learn's handwritten digits as 8-bit grey images, split once into train and test."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ddpm.data.splits import Splits
+from ddpm.study.settings import DigitsSettings
+
+LARGEST_VALUE = 16
+
+
+def load_digits(settings: DigitsSettings) -> Splits:
+    """The 1,797 digits of the UCI optical recognition set that scikit-learn carries; nothing is downloaded.
+
+    Returns:
+        Images uint8 [n, 1, 8, 8] in [0, 255] and labels int64 [n] in 0..9, in scikit-learn's order
+        within each split.
+    """
+    from sklearn import datasets
+
+    digits = datasets.load_digits()
+    images = to_grey_levels(digits.images)[:, None]
+    labels = digits.target.astype(np.int64)
+    test = stratified_test_mask(labels, settings.test_images, settings.split_seed)
+    return Splits(images[~test], labels[~test], images[test], labels[test])
+
+
+def to_grey_levels(values: np.ndarray) -> np.ndarray:
+    """Maps ink counts 0..16 to grey levels round(255 v / 16) in 0..255, a half rounded up.
+
+    Args:
+        values: whole numbers in 0..16, of any shape and dtype.
+
+    Returns:
+        uint8 array of the same shape; 17 of the 256 levels occur.
+    """
+    counts = values.astype(np.int64)
+    return ((counts * 255 + LARGEST_VALUE // 2) // LARGEST_VALUE).astype(np.uint8)
+
+
+def stratified_test_mask(labels: np.ndarray, test_images: int, seed: int) -> np.ndarray:
+    """Which images are held out: each class in proportion to its size, the images within it by lot.
+
+    The lots are raw PCG64 output, which NumPy keeps the same from version to version, so a split
+    depends on the labels, their order, and the seed alone.
+
+    Args:
+        labels: int array [n].
+        test_images: number of images held out, at most n.
+        seed: seed of the lots.
+
+    Returns:
+        bool array [n], True for the test split; `test_images` are True.
+    """
+    classes, sizes = np.unique(labels, return_counts=True)
+    lots = np.random.PCG64(seed).random_raw(len(labels))
+    mask = np.zeros(len(labels), dtype=bool)
+    for label, held_out in zip(classes, _quotas(sizes, test_images), strict=True):
+        members = np.flatnonzero(labels == label)
+        mask[members[np.argsort(lots[members], kind="stable")[:held_out]]] = True
+    return mask
+
+
+def _quotas(sizes: np.ndarray, total: int) -> np.ndarray:
+    """`total` shared out in proportion to `sizes`: whole parts, then one each to the largest remainders."""
+    whole, remainders = np.divmod(sizes * total, sizes.sum())
+    left = total - whole.sum()
+    whole[np.argsort(-remainders, kind="stable")[:left]] += 1
+    return whole

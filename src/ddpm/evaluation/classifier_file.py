@@ -1,0 +1,90 @@
+"""The classifier's file: safetensors weights that carry their accuracy, settings, and data."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from ddpm.errors import WeightsError
+from ddpm.evaluation.classifier import Classifier, empty_classifier
+from ddpm.files import atomic_path
+
+# One key: the order of several keys in a safetensors header is not fixed, and the file's hash would vary.
+_KEY = "classifier"
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassifierRecord:
+    """What a classifier's file says of itself.
+
+    Attributes:
+        image_shape: channels, height, width.
+        classes: number of classes.
+        accuracy: on the test split, in [0, 1].
+        settings: `ddpm.study.fingerprint.features_fingerprint`.
+        data_hash: of the data set that it was trained on.
+        git_commit, hardware: as in `ddpm.provenance`.
+    """
+
+    image_shape: tuple[int, int, int]
+    classes: int
+    accuracy: float
+    settings: str
+    data_hash: str
+    git_commit: str
+    hardware: str
+
+
+def save_classifier(path: str | Path, classifier: Classifier, record: ClassifierRecord) -> None:
+    """Writes weights and record to a safetensors file, atomically."""
+    weights = {name: value.detach().cpu().contiguous() for name, value in classifier.state_dict().items()}
+    metadata = {_KEY: json.dumps(dataclasses.asdict(record), sort_keys=True)}
+    with atomic_path(path) as temporary:
+        save_file(weights, temporary, metadata)
+
+
+def load_classifier(path: str | Path, remedy: str = "train it again") -> tuple[Classifier, ClassifierRecord]:
+    """Reads what `save_classifier` wrote, ready for evaluation.
+
+    Args:
+        path: the safetensors file.
+        remedy: what the error message tells the user to do.
+
+    Raises:
+        WeightsError: the file is missing, truncated, or holds another network.
+    """
+    if not Path(path).is_file():
+        raise WeightsError(f"{path}: there is no trained classifier; {remedy}")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path}: truncated or not a safetensors file ({error}); {remedy}") from error
+    if _KEY not in metadata:
+        raise WeightsError(f"{path}: these are not the weights of a classifier; {remedy}")
+    record = _record(path, metadata[_KEY], remedy)
+    classifier = empty_classifier(record.image_shape, record.classes)
+    _fill(classifier, weights, f"{path}: these are the weights of another network", remedy)
+    return classifier, record
+
+
+def _record(path: str | Path, text: str, remedy: str) -> ClassifierRecord:
+    try:
+        content = json.loads(text)
+        channels, height, width = content.pop("image_shape")
+        return ClassifierRecord(image_shape=(channels, height, width), **content)
+    except (ValueError, KeyError, TypeError) as error:
+        raise WeightsError(f"{path}: its record cannot be read ({error}); {remedy}") from error
+
+
+def _fill(classifier: Classifier, weights: dict[str, torch.Tensor], problem: str, remedy: str) -> None:
+    expected = {name: (value.shape, value.dtype) for name, value in classifier.state_dict().items()}
+    if expected != {name: (value.shape, value.dtype) for name, value in weights.items()}:
+        raise WeightsError(f"{problem}; {remedy}")
+    classifier.load_state_dict(weights)

@@ -1,0 +1,122 @@
+"""Reading a model's samples: its shards joined in order and checked to be whole."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ddpm.errors import DataError
+from ddpm.study import Study
+from ddpm.study.dependencies import sample_shards
+from ddpm.study.fingerprint import sampling_fingerprint
+from ddpm.traced_files import read_arrays, read_provenance
+
+
+@dataclasses.dataclass(frozen=True)
+class Samples:
+    """One set of samples of a model.
+
+    Attributes:
+        images: uint8 [n, C, H, W], by index; n is 0 if training diverged.
+        status: "trained" or "diverged at step n".
+        provenance: of the first shard; all shards agree but in what may differ between machines.
+        non_finite: samples with an infinite or NaN pixel, which the shards hold as mid-grey.
+        x0_hat: uint8 [columns, n, C, H, W], or None if it was not kept or not asked for.
+        reverse_steps: int64 [columns], the steps taken at each column of `x0_hat`; None with it.
+    """
+
+    images: np.ndarray
+    status: str
+    provenance: dict[str, Any]
+    non_finite: int = 0
+    x0_hat: np.ndarray | None = None
+    reverse_steps: np.ndarray | None = None
+
+
+def read_samples(study: Study, model: str, seed: int, sampling: int, *, progressive: bool = False) -> Samples:
+    """Reads all shards of one set of samples.
+
+    Args:
+        study: the study.
+        model: a key of `models`.
+        seed: the training seed.
+        sampling: the sampling seed.
+        progressive: read `x0_hat` too, where the shards have it.
+
+    Raises:
+        KeyError: the study names no such model.
+        DataError: a shard is missing or damaged, was drawn under other settings or from other weights than
+            its neighbours, has images of another shape, or an index is missing.
+    """
+    paths = [Path(path) for path in sample_shards(study, model, seed, sampling)]
+    remedy = f"run `ddpm sample {study.file}` for --model {model} --seed {seed} --sampling {sampling}"
+    for path in paths:
+        if not path.is_file():
+            raise DataError(f"{path}: there are no such samples; {remedy}")
+    records = [read_provenance(path) for path in paths]
+    _check_records(paths, records, sampling_fingerprint(study, model), remedy)
+    provenance = records[0]
+    status = str(provenance.get("status") or "trained")
+    shards = [_shard(study, model, path, remedy) for path in paths]
+    images, index = (np.concatenate(arrays) for arrays in zip(*shards, strict=True))
+    _check_index(paths, index, 0 if status.startswith("diverged") else study.sampling.images, remedy)
+    x0_hat, steps = _progress(paths) if progressive else (None, None)
+    non_finite = sum(int(record.get("non_finite") or 0) for record in records)
+    return Samples(images, status, provenance, non_finite, x0_hat, steps)
+
+
+def _check_records(paths: list[Path], records: list[dict[str, Any]], settings: str, remedy: str) -> None:
+    """All shards must be of these settings and of one model."""
+    for path, record in zip(paths, records, strict=True):
+        if record.get("settings") != settings:
+            raise DataError(f"{path}: was drawn under other settings than the study has now; {remedy}")
+        for key in ("weights_hash", "data_hash", "status"):
+            if record.get(key) != records[0].get(key):
+                raise DataError(
+                    f"{path}: {key} is {record.get(key)!r}, but {records[0].get(key)!r} in {paths[0].name}: "
+                    f"the shards were drawn by different models; delete both and {remedy}"
+                )
+
+
+def _shard(study: Study, model: str, path: Path, remedy: str) -> tuple[np.ndarray, np.ndarray]:
+    """A shard's images and their indices."""
+    arrays = read_arrays(path, "images", "index")
+    images, index = arrays["images"], arrays["index"]
+    shape = study.datasets[study.model(model).dataset].image_shape
+    if images.dtype != np.uint8 or images.shape[1:] != shape:
+        raise DataError(
+            f"{path}: images are {images.dtype} {list(images.shape)}, not uint8 "
+            f"[n, {', '.join(map(str, shape))}]; delete it and {remedy}"
+        )
+    if index.shape != images.shape[:1]:
+        raise DataError(f"{path}: index has shape {list(index.shape)} for {len(images)} images; {remedy}")
+    return images, index
+
+
+def _check_index(paths: list[Path], index: np.ndarray, expected: int, remedy: str) -> None:
+    """The shards' indices, joined, must be 0..expected-1."""
+    where = f"{paths[0].parent}/{{{','.join(path.name for path in paths)}}}"
+    gaps = np.flatnonzero(index != np.arange(len(index)))
+    if len(gaps):
+        raise DataError(
+            f"{where}: index {gaps[0]} is missing or out of its place "
+            f"(found {index[gaps[0]]}); delete and {remedy}"
+        )
+    if len(index) != expected:
+        raise DataError(f"{where}: {len(index)} images in all, not {expected}; delete and {remedy}")
+
+
+def _progress(paths: list[Path]) -> tuple[np.ndarray | None, np.ndarray | None]:
+    arrays = [read_arrays(path) for path in paths]
+    if any("x0_hat" not in array or "reverse_steps" not in array for array in arrays):
+        return None, None
+    steps = arrays[0]["reverse_steps"]
+    for path, array in zip(paths, arrays, strict=True):
+        if not np.array_equal(array["reverse_steps"], steps) or len(array["x0_hat"]) != len(steps):
+            raise DataError(
+                f"{path}: its x0_hat has other columns than {paths[0].name}; draw the samples again"
+            )
+    return np.concatenate([array["x0_hat"] for array in arrays], axis=1), steps

@@ -1,0 +1,136 @@
+"""The verbs `table`, `show` and `index`."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+
+import made_up_study
+import pytest
+
+from ddpm.artefacts.captions import caption, heading
+from ddpm.artefacts.tables.rendering.width import width
+from ddpm.commands import index, show, table
+from ddpm.errors import DataError
+from ddpm.study import Study, load_study
+from ddpm.study.artefacts import ArtefactSettings
+
+HOME = Path("results/made_up")
+
+
+@pytest.fixture
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
+    monkeypatch.chdir(tmp_path)
+    study = made_up_study.make(tmp_path)
+    made_up_study.measure(study)
+    return study
+
+
+def build(study: Study, *names: str) -> None:
+    for name in names:
+        table.run(study, argparse.Namespace(table=name))
+
+
+def shown(study: Study, capsys: pytest.CaptureFixture[str]) -> str:
+    show.run(study, argparse.Namespace())
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("verb", [table, show, index])
+def test_verbs_have_a_line_of_help(verb: object) -> None:
+    assert re.fullmatch(r"[A-Z][^\n]+\.", str(verb.__doc__))
+
+
+def test_table_writes_four_files(study: Study) -> None:
+    parser = argparse.ArgumentParser()
+    table.add_arguments(parser)
+    table.run(study, parser.parse_args(["table2"]))
+    files = {str(path.relative_to(HOME)) for path in HOME.rglob("*table2*")}
+    assert files == {"table2.csv", "tables/table2.md", "tables/table2.html", "tables/table2.trace.csv"}
+
+
+def test_a_failed_table_leaves_the_old_one(study: Study) -> None:
+    build(study, "table2")
+    before = (HOME / "table2.csv").read_bytes()
+    (HOME / "measurements/quality/eps_fixed/seed0/sampling0.parquet").write_text("torn")
+    with pytest.raises(DataError, match="sampling0"):
+        build(study, "table2")
+    assert (HOME / "table2.csv").read_bytes() == before
+
+
+def test_show_prints_what_exists_within_100_columns(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
+    build(study, "table1", "table2")
+    text = shown(study, capsys)
+    assert all(width(line) <= 100 for line in text.split("\n"))
+    assert "Ours (L, fixed" in text
+    assert "diverged" in text
+    assert "table4 is not built yet: run `snakemake results/made_up/table4.csv`" in text
+    assert "results/made_up/figures/ (0 of 2 built)" in text
+    assert "results/made_up/index.html (not built yet)" in text
+
+
+def test_show_needs_no_measurements(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
+    build(study, "table4")
+    for path in HOME.rglob("*.parquet"):
+        path.unlink()
+    assert "1.77581" in shown(study, capsys)
+
+
+def test_show_names_a_damaged_table(study: Study) -> None:
+    (HOME / "tables").mkdir()
+    (HOME / "tables/table1.md").write_text("notes of mine")
+    with pytest.raises(DataError, match=r"table1\.md: not a table that this project wrote"):
+        show.run(study, argparse.Namespace())
+
+
+def page(study: Study) -> str:
+    index.run(study, argparse.Namespace())
+    return (HOME / "index.html").read_text(encoding="utf-8")
+
+
+def test_index_shows_tables_and_figures_with_relative_links(study: Study) -> None:
+    build(study, "table1", "table2", "table4")
+    (HOME / "figures").mkdir()
+    (HOME / "figures/figure13.png").write_bytes(b"png")
+    (HOME / "figures/figure13.pdf").write_bytes(b"pdf")
+    html = page(study)
+    assert html.count("<table>") == 3
+    assert '<img src="figures/figure13.png"' in html
+    assert "3 x 4 samples of eps_simple" in html
+    links = [link for link in re.findall(r'(?:href|src)="([^"]+)"', html) if not link.startswith("#")]
+    assert {"figures/figure13.pdf", "table1.csv", "tables/table1.trace.csv"} <= set(links)
+    assert all((HOME / link).exists() for link in links)
+
+
+def test_index_leads_to_every_artefact_and_says_how_to_build_what_is_missing(study: Study) -> None:
+    html = page(study)
+    for name in ("table1", "table2", "table4", "figure5", "figure13"):
+        assert f'href="#{name}"' in html
+        assert html.count(f'id="{name}"') == 1
+    assert "snakemake results/made_up/figures/figure5.png" in html
+    assert "snakemake results/made_up/table1.csv" in html
+
+
+def test_index_is_escaped_and_self_contained(study: Study) -> None:
+    build(study, "table1")
+    html = page(study)
+    assert "<tiny>" not in html
+    assert "<h1>Made up: &lt;tiny&gt; &amp; grey</h1>" in html
+    assert not re.search(r"https?:|<script|<link|@import|url\(", html)
+    assert html.count("<body>") == html.count("</html>") == 1
+
+
+def test_every_figure_of_the_demo_has_a_caption() -> None:
+    demo = load_study(made_up_study.PROJECT / "config" / "demo.yaml")
+    for figure in demo.artefacts.figures:
+        words = caption(demo, figure)
+        assert words.startswith("The paper: ")
+        assert f"Here ({demo.title}): " in words
+        assert "{" not in words
+
+
+def test_every_figure_that_a_study_may_build_has_a_heading() -> None:
+    figures = [name for name in ArtefactSettings.model_fields if not name.startswith("table")]
+    assert heading("figure13") == "Figure 13"
+    assert len({heading(name) for name in figures}) == len(figures)

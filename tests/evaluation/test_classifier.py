@@ -1,0 +1,129 @@
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from ddpm.commands import features
+from ddpm.data.scaling import to_model
+from ddpm.data.splits import Splits
+from ddpm.data.store import read_labels, write_dataset
+from ddpm.errors import WeightsError
+from ddpm.evaluation.classifier import MEAN_SQUARE, Classifier, accuracy, train_classifier
+from ddpm.evaluation.classifier_file import load_classifier
+from ddpm.evaluation.features import classifier_extractor
+from ddpm.files import sha256
+from ddpm.study import load_study
+from ddpm.study.fingerprint import features_fingerprint
+from ddpm.study.settings import ClassifierSettings
+
+PATH = Path("results/tiny/features/classifier.safetensors")
+QUICK = ClassifierSettings(kind="classifier", dataset="digits", epochs=2)
+
+
+def rewrite(content: bytes) -> None:
+    """Puts other content in the classifier's place without touching the file that other tests link to."""
+    PATH.unlink()
+    PATH.write_bytes(content)
+
+
+def test_it_knows_the_digits_of_the_test_split(study, test):
+    classifier, record = load_classifier(PATH)
+    assert record.accuracy >= 0.97
+    assert record.accuracy == accuracy(classifier, test, read_labels(study, "digits", "test"))
+    assert record.settings == features_fingerprint(study)
+    assert (record.image_shape, record.classes) == ((1, 8, 8), 10)
+
+
+def test_its_features_have_the_stated_scale(study, train):
+    classifier, _ = load_classifier(PATH)
+    with torch.no_grad():
+        features, logits = classifier(to_model(torch.from_numpy(train)))
+    assert features.shape == (1297, 64)
+    assert logits.shape == (1297, 10)
+    assert features.square().mean() == pytest.approx(MEAN_SQUARE, rel=1e-4)
+
+
+def test_training_depends_on_its_arguments_alone(study, train, one_thread):
+    labels = read_labels(study, "digits", "train")
+    before = torch.get_rng_state()
+    first = train_classifier(train[:300], labels[:300], QUICK)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.rand(3)
+    second = train_classifier(train[:300], labels[:300], QUICK)
+    other = train_classifier(train[:300], labels[:300], QUICK.model_copy(update={"seed": 1}))
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
+    assert not torch.equal(first.conv1.weight, other.conv1.weight)
+
+
+def test_images_of_any_shape(one_thread):
+    images = np.random.default_rng(0).integers(0, 256, (40, 3, 12, 20), np.uint8)
+    classifier = train_classifier(images, np.arange(40) % 3, QUICK)
+    features, logits = classifier(to_model(torch.from_numpy(images)))
+    assert (features.shape, logits.shape) == ((40, 64), (40, 3))
+
+
+def study_with(features_settings: str):
+    text = Path("tiny.yaml").read_text().replace("kind: classifier", f"kind: classifier, {features_settings}")
+    Path("tiny.yaml").write_text(text)
+    return load_study("tiny.yaml")
+
+
+def test_a_bad_judge_is_refused_and_not_written(study, one_thread):
+    PATH.unlink()
+    with pytest.raises(
+        WeightsError, match=r"tiny\.yaml: quality\.features: .* below required_accuracy 1\.0.*epochs"
+    ):
+        features.run(study_with("epochs: 1, required_accuracy: 1.0"), argparse.Namespace(device="cpu"))
+    assert not PATH.exists()
+
+
+def test_a_missing_file_names_the_command(study):
+    PATH.unlink()
+    with pytest.raises(WeightsError, match=r"no trained classifier.*ddpm features tiny\.yaml"):
+        classifier_extractor(study)
+
+
+@pytest.mark.parametrize("length", [0, 5, 200, -1])
+def test_a_truncated_file_is_refused(study, length):
+    rewrite(PATH.read_bytes()[:length])
+    with pytest.raises(WeightsError, match=r"classifier\.safetensors: truncated.*ddpm features"):
+        classifier_extractor(study)
+
+
+def test_another_networks_weights_are_refused(study):
+    _, record = load_classifier(PATH)
+    metadata = '{"image_shape": [1, 8, 8], "classes": 9, "accuracy": 1, "settings": "", "data_hash": "", '
+    metadata += '"git_commit": "", "hardware": ""}'
+    weights = Classifier(record.image_shape, record.classes).state_dict()
+    PATH.unlink()
+    save_file(weights, PATH, {"classifier": metadata})
+    with pytest.raises(WeightsError, match="weights of another network"):
+        load_classifier(PATH)
+    save_file({"weight": torch.zeros(3)}, PATH)
+    with pytest.raises(WeightsError, match="not the weights of a classifier"):
+        load_classifier(PATH)
+    save_file(weights, PATH, {"classifier": "{}"})
+    with pytest.raises(WeightsError, match="record cannot be read"):
+        load_classifier(PATH)
+
+
+def test_a_classifier_of_other_settings_is_refused(study):
+    with pytest.raises(WeightsError, match=r"other settings than quality\.features.*ddpm features"):
+        classifier_extractor(study_with("epochs: 7"))
+
+
+def test_a_classifier_of_other_data_is_refused(study, train, test):
+    labels = np.zeros(len(train), np.int64), np.zeros(len(test), np.int64)
+    write_dataset(study, "digits", Splits(train, labels[0], test, labels[1]))
+    with pytest.raises(WeightsError, match=r"trained on other data.*ddpm features"):
+        classifier_extractor(study)
+
+
+def test_the_file_is_the_same_each_time_it_is_written(study, tmp_path):
+    from ddpm.evaluation.classifier_file import save_classifier
+
+    save_classifier(tmp_path / "again.safetensors", *load_classifier(PATH))
+    assert sha256(tmp_path / "again.safetensors") == sha256(PATH)
