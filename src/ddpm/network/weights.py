@@ -60,7 +60,7 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             provenance = json.loads((file.metadata() or {}).get("provenance", "{}"))
     except FileNotFoundError:
         raise WeightsError(f"{path}: no such weights file; train the model first (`ddpm train`)") from None
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, RuntimeError, ValueError) as error:
         raise WeightsError(
             f"{path}: truncated or not a safetensors file ({error}); delete it and train or fetch it again"
         ) from error

@@ -1,0 +1,179 @@
+"""An interrupted run is the uninterrupted one, bit for bit; nothing that was saved is lost."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tiny import STEPS, training
+
+from ddpm.errors import OutputError, StateError
+from ddpm.training.loop import Stopped
+from ddpm.training.signals import StopRequest
+from ddpm.training.state import SavedState, StateFolder
+
+SCRIPT = Path(__file__).parent / "tiny.py"
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    torch.set_num_threads(1)
+    run = training()
+    run.run(StateFolder(tmp_path_factory.mktemp("undisturbed"), "tiny"), "tiny")
+    return tensors_of(run)
+
+
+def tensors_of(run) -> dict[str, torch.Tensor]:
+    tensors = {f"weights.{k}": v.detach().clone() for k, v in run.weights.items()}
+    tensors |= {f"average.{k}": v.clone() for k, v in run.average.items()}
+    return tensors | {k: v.clone() for k, v in run.adam.state().items()} | run.curve.state()
+
+
+def assert_same(ours, theirs):
+    assert ours.keys() == theirs.keys()
+    different = [name for name in ours if not torch.equal(ours[name], theirs[name])]
+    assert different == []
+
+
+def stop_at(run, update):
+    """Makes a run ask itself to stop after an update."""
+    original = run.update
+
+    def update_and_signal(batch):
+        original(batch)
+        if run.updates == update:
+            signal.raise_signal(signal.SIGTERM)
+
+    run.update = update_and_signal
+
+
+@pytest.mark.parametrize("at", [1, 7, 33, STEPS])
+def test_sigterm_saves_and_leaves(at, tmp_path, undisturbed):
+    torch.set_num_threads(1)
+    first = training()
+    stop_at(first, at)
+    with pytest.raises(Stopped) as stopped:
+        first.run(StateFolder(tmp_path, "tiny"), "tiny")
+    assert stopped.value.code == 128 + signal.SIGTERM
+    second = training(seed=0)
+    second.run(StateFolder(tmp_path, "tiny"), "tiny")
+    assert_same(tensors_of(second), undisturbed)
+
+
+@pytest.mark.parametrize(("number", "times"), [(signal.SIGKILL, 3), (signal.SIGUSR1, 1)])
+def test_killed_process(number, times, tmp_path, undisturbed):
+    """A process killed in the middle, again and again, ends with the undisturbed run's bits."""
+    state = StateFolder(tmp_path / "state", "tiny")
+    for attempt in range(times):
+        process = subprocess.Popen(
+            [sys.executable, SCRIPT, state.folder, "0.05"], stdout=subprocess.PIPE, text=True
+        )
+        saves = saved_at(state)
+        wait_for(lambda saves=saves: saved_at(state) > saves, process)
+        process.send_signal(number)
+        process.wait(timeout=60)
+        expected = -number if number == signal.SIGKILL else 128 + number
+        assert process.returncode == expected, attempt
+    finished = subprocess.run(
+        [sys.executable, SCRIPT, state.folder, "0"], capture_output=True, text=True, check=True
+    )
+    assert finished.stdout.strip() == f"trained {STEPS}"
+    saved = state.load()
+    assert saved is not None
+    assert_same(dict(saved.tensors), undisturbed)
+
+
+def saved_at(state: StateFolder) -> int:
+    """When the latest state was written; it may be renamed at any moment."""
+    try:
+        return state.latest.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
+def wait_for(condition, process, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, "ended before it could be killed"
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def state_of(updates: int) -> SavedState:
+    return SavedState({"x": torch.full((100,), float(updates))}, updates)
+
+
+def test_latest_and_previous_are_kept(tmp_path):
+    states = StateFolder(tmp_path, "a")
+    assert states.load() is None
+    for updates in (1, 2, 3):
+        states.save(state_of(updates))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["latest.safetensors", "previous.safetensors"]
+    assert states.load().updates == 3
+    assert float(load_file(states.previous)["x"][0]) == 2
+
+
+@pytest.mark.parametrize("damage", ["truncate", "flip", "remove"])
+def test_a_damaged_state_falls_back_to_the_previous_one(tmp_path, damage):
+    states = StateFolder(tmp_path, "a")
+    states.save(state_of(1))
+    states.save(state_of(2))
+    content = bytearray(states.latest.read_bytes())
+    if damage == "truncate":
+        states.latest.write_bytes(content[: len(content) // 2])
+    elif damage == "flip":
+        content[-1] ^= 1
+        states.latest.write_bytes(content)
+    else:
+        states.latest.unlink()
+    assert states.load().updates == 1
+
+
+def test_all_states_damaged(tmp_path):
+    states = StateFolder(tmp_path, "a")
+    states.save(state_of(1))
+    states.latest.write_bytes(b"")
+    with pytest.raises(
+        StateError, match=r"every saved training state is damaged \(latest\.safetensors\); delete"
+    ):
+        states.load()
+    assert states.latest.exists()
+
+
+def test_a_state_of_other_settings_is_refused_and_kept(tmp_path):
+    StateFolder(tmp_path / "state", "a").save(state_of(5))
+    other = StateFolder(tmp_path / "state", "b")
+    with pytest.raises(StateError, match=r"other settings \(a, not b\).*--restart"):
+        other.load()
+    assert other.set_aside() == tmp_path / "state.old1"
+    assert other.load() is None
+    assert StateFolder(tmp_path / "state.old1", "a").load().updates == 5
+
+
+def test_a_failed_save_keeps_what_was_saved(tmp_path, monkeypatch):
+    states = StateFolder(tmp_path, "a")
+    states.save(state_of(1))
+
+    def full(handle):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OutputError, match="the disk is full"):
+        states.save(state_of(2))
+    assert states.load().updates == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["latest.safetensors"]
+
+
+def test_stop_request_restores_the_handlers():
+    before = signal.getsignal(signal.SIGTERM)
+    with StopRequest() as stop:
+        assert not stop
+        signal.raise_signal(signal.SIGUSR1)
+        signal.raise_signal(signal.SIGTERM)
+        assert stop
+        assert stop.exit_status == 128 + signal.SIGUSR1
+    assert signal.getsignal(signal.SIGTERM) == before
