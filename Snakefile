@@ -30,6 +30,7 @@ wildcard_constraints:
     figure=r"figure\d+|training_curves",
 
 
+include: "workflow/rules/locks.smk"
 include: "workflow/rules/studies.smk"
 
 

@@ -102,6 +102,8 @@ def read_measurements(paths: Iterable[str | Path]) -> pd.DataFrame:
 def _read(path: Path) -> pa.Table:
     try:
         table = pq.read_table(path)
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such measurements; make them with `snakemake {path}`") from None
     except (OSError, pa.ArrowInvalid) as error:
         raise DataError(f"{path}: not a readable Parquet file ({error}); delete it and run again") from error
     if table.schema.names != SCHEMA.names:

@@ -23,7 +23,8 @@ _KEY = "provenance"
 def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray], provenance: Provenance) -> None:
     """Writes named arrays and their provenance (JSON values) to an uncompressed .npz, atomically."""
     with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, **arrays, **{_KEY: np.array(json.dumps(dict(provenance)))})
+        named: dict[str, Any] = {**arrays, _KEY: np.array(json.dumps(dict(provenance)))}
+        np.savez(file, **named)
 
 
 def read_arrays(path: str | Path, *names: str) -> dict[str, np.ndarray]:
@@ -36,6 +37,8 @@ def read_arrays(path: str | Path, *names: str) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as archive:
             wanted = names or tuple(name for name in archive.files if name != _KEY)
             return {name: archive[name] for name in wanted}
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file; make it with `snakemake {path}`") from None
     except (OSError, zipfile.BadZipFile, ValueError, EOFError, KeyError) as error:
         raise DataError(f"{path}: not a readable array file ({error}); delete it and run again") from error
 
@@ -56,6 +59,8 @@ def read_frame(path: str | Path) -> pd.DataFrame:
     """
     try:
         return pq.read_table(path).to_pandas()
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file; make it with `snakemake {path}`") from None
     except (OSError, pa.ArrowInvalid) as error:
         raise DataError(f"{path}: not a readable Parquet file ({error}); delete it and run again") from error
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,8 +11,9 @@ from pydantic import BaseModel, ValidationError
 
 from ddpm.errors import StudyError
 from ddpm.study import layout
+from ddpm.study.checks import problems
 from ddpm.study.settings import ModelSettings, Study
-from ddpm.study.yaml_file import YamlFile
+from ddpm.study.yaml_file import YamlFile, did_you_mean
 
 
 def load_study(path: str | Path) -> Study:
@@ -32,7 +32,8 @@ def load_study(path: str | Path) -> Study:
     study._name, study._file = path.stem, str(path)
     for name in study.models:
         study._resolved[name] = _merged_model(file, name)
-    _check_references(file, study)
+    if found := problems(file, study):
+        raise StudyError("\n".join(found))
     return study
 
 
@@ -61,69 +62,6 @@ def _merge(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, An
     return merged
 
 
-def _check_references(file: YamlFile, study: Study) -> None:
-    problems = [
-        *_unknown_names(file, study),
-        *_unsuitable_networks(file, study),
-        *_impossible_times(file, study),
-    ]
-    if problems:
-        raise StudyError("\n".join(problems))
-
-
-def _unknown_names(file: YamlFile, study: Study) -> list[str]:
-    uses = [(("models", name, "dataset"), study.model(name).dataset, study.datasets) for name in study.models]
-    uses.append((("quality", "features", "dataset"), study.quality.features.dataset, study.datasets))
-    for artefact in study.artefacts.chosen:
-        for model in study.artefacts.models_of(artefact):
-            uses.append((("artefacts", artefact), model, study.models))
-    return [
-        f"{file.where(keys)}: {'.'.join(keys)}: no {kind} is named {used!r}{_did_you_mean(used, list(known))}"
-        for keys, used, known in uses
-        if used not in known
-        for kind in ["data set" if known is study.datasets else "model"]
-    ]
-
-
-def _unsuitable_networks(file: YamlFile, study: Study) -> list[str]:
-    problems = []
-    for name in study.models:
-        settings = study.model(name)
-        if settings.dataset not in study.datasets:
-            continue
-        _, height, _ = study.datasets[settings.dataset].image_shape
-        levels = len(settings.network.channel_multipliers)
-        where = file.where(("models", name, "network"))
-        if height % 2 ** (levels - 1):
-            problems.append(
-                f"{where}: models.{name}.network.channel_multipliers: {levels} levels need an image height "
-                f"divisible by {2 ** (levels - 1)}, but {settings.dataset} has {height}; use fewer levels"
-            )
-        resolutions = [height // 2**level for level in range(levels)]
-        for wanted in settings.network.attention_resolutions:
-            if wanted not in resolutions:
-                problems.append(
-                    f"{where}: models.{name}.network.attention_resolutions: the network has no resolution "
-                    f"{wanted}, only {resolutions}"
-                )
-    return problems
-
-
-def _impossible_times(file: YamlFile, study: Study) -> list[str]:
-    """Times beyond the model's T, and progressive columns that do not divide it."""
-    problems = []
-    for name, artefact in study.artefacts.chosen.items():
-        models = [m for m in study.artefacts.models_of(name) if m in study.models]
-        largest = min((study.model(m).diffusion.timesteps for m in models), default=0)
-        for key in ("t", "steps"):
-            value = getattr(artefact, key, [])
-            times = value if isinstance(value, list) else [value]
-            if models and times and max(times) > largest:
-                where = file.where(("artefacts", name, key))
-                problems.append(f"{where}: artefacts.{name}.{key}: {max(times)} lies beyond T = {largest}")
-    return problems
-
-
 def _report(file: YamlFile, error: ValidationError, root: type[BaseModel], prefix: Sequence[str] = ()) -> str:
     return "\n".join(_problem(file, details, root, prefix) for details in error.errors())
 
@@ -133,7 +71,7 @@ def _problem(file: YamlFile, details: Any, root: type[BaseModel], prefix: Sequen
     message = details["msg"].removeprefix("Value error, ")
     if details["type"] == "extra_forbidden":
         known = _fields_at(root, details["loc"][:-1])
-        message = f"unknown key{_did_you_mean(str(keys[-1]), known)}; remove it"
+        message = f"unknown key{did_you_mean(str(keys[-1]), known)}; remove it"
     elif details["type"] == "missing":
         message = "this key is missing; add it"
     elif not isinstance(details["input"], dict):
@@ -159,10 +97,3 @@ def _settings_in(annotation: Any) -> Any:
         return annotation
     found = (_settings_in(part) for part in getattr(annotation, "__args__", ()))
     return next((part for part in found if part is not None), None)
-
-
-def _did_you_mean(word: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    if close:
-        return f" (did you mean {close[0]!r}?)"
-    return f" (known: {', '.join(known)})" if known else ""

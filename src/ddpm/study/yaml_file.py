@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -56,14 +57,26 @@ class YamlFile:
             raise StudyError(f"{path}: must be a mapping of settings; see config/demo.yaml for an example")
 
     def where(self, keys: Sequence[str | int]) -> str:
-        """`file:line` of the deepest of `keys` that the file has."""
+        """`file:line` of a key: of the deepest part that the file has.
+
+        A setting that a model takes over from `defaults` stands there.
+        """
+        found, line = self._find(keys)
+        if keys and keys[0] == "models" and found < len(keys):
+            in_defaults, line_in_defaults = self._find(["defaults", *keys[2:]])
+            if in_defaults == len(keys) - 1:
+                line = line_in_defaults
+        return f"{self.path}:{line}"
+
+    def _find(self, keys: Sequence[str | int]) -> tuple[int, int]:
+        """How many of the keys lead into the file, and the line of the last that does."""
         node, line = self.root, 1
-        for key in keys:
+        for number, key in enumerate(keys):
             child = _child(node, key)
             if child is None:
-                break
+                return number, line
             line, node = child
-        return f"{self.path}:{line}"
+        return len(keys), line
 
 
 def _child(node: yaml.Node | None, key: str | int) -> tuple[int, yaml.Node] | None:
@@ -86,3 +99,11 @@ def _one_line(error: yaml.YAMLError) -> str:
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or str(error)
     return f"line {mark.line + 1}: {problem}" if mark else problem
+
+
+def did_you_mean(word: str, known: Sequence[str]) -> str:
+    """A hint for an unknown word: the nearest known one in brackets, or all of them."""
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    if close:
+        return f" (did you mean {close[0]!r}?)"
+    return f" (known: {', '.join(known)})" if known else ""

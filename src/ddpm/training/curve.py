@@ -64,6 +64,6 @@ class Curve:
 
     def load_state(self, tensors: Mapping[str, Tensor]) -> None:
         """Takes over what `state` gave."""
-        self.points = [tuple(point) for point in tensors["curve.points"].tolist()]  # type: ignore[misc]
+        self.points = [tuple(point) for point in tensors["curve.points"].tolist()]
         self._sums.copy_(tensors["curve.sums"])
         self._first_bad.copy_(tensors["curve.first_bad"])

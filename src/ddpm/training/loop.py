@@ -69,8 +69,10 @@ class Training:
             seed,
         )
         self.batches = Batches(images, process.timesteps, settings.batch_size, settings.flip, seed)
-        self.weights = dict(network.named_parameters())
-        self.average = {name: value.detach().clone() for name, value in self.weights.items()}
+        self.weights: dict[str, nn.Parameter] = dict(network.named_parameters())
+        self.average: dict[str, Tensor] = {
+            name: value.detach().clone() for name, value in self.weights.items()
+        }
         self.adam = Adam(network)
         self.curve = Curve(images.device)
         self.updates = 0

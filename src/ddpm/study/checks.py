@@ -1,0 +1,97 @@
+"""Rules of a study that span several of its parts; each problem names file, line, key and remedy."""
+
+from __future__ import annotations
+
+from ddpm.study.artefacts import ChainsSettings, GridSettings, NeighboursSettings
+from ddpm.study.fingerprint import keeps_progress
+from ddpm.study.settings import Study
+from ddpm.study.yaml_file import YamlFile, did_you_mean
+
+
+def problems(file: YamlFile, study: Study) -> list[str]:
+    """All problems of a study whose models are merged with the defaults; empty if it is sound."""
+    names = _unknown_names(file, study)
+    # The other checks follow names, so they wait until the names are right.
+    return names or [
+        *_unsuitable_networks(file, study),
+        *_impossible_times(file, study),
+        *_too_few_samples(file, study),
+    ]
+
+
+def _unknown_names(file: YamlFile, study: Study) -> list[str]:
+    uses = [(("models", name, "dataset"), study.model(name).dataset, "data set") for name in study.models]
+    uses.append((("quality", "features", "dataset"), study.quality.features.dataset, "data set"))
+    for artefact in study.artefacts.chosen:
+        for model in study.artefacts.models_of(artefact):
+            uses.append((("artefacts", artefact), model, "model"))  # type: ignore[arg-type]
+    known = {"data set": list(study.datasets), "model": list(study.models)}
+    return [
+        f"{file.where(keys)}: {'.'.join(keys)}: no {kind} is named {used!r}{did_you_mean(used, known[kind])}"
+        for keys, used, kind in uses
+        if used not in known[kind]
+    ]
+
+
+def _unsuitable_networks(file: YamlFile, study: Study) -> list[str]:
+    return [problem for name in study.models for problem in _unsuitable_network(file, study, name)]
+
+
+def _unsuitable_network(file: YamlFile, study: Study, model: str) -> list[str]:
+    settings = study.model(model)
+    _, height, _ = study.datasets[settings.dataset].image_shape
+    levels = len(settings.network.channel_multipliers)
+    found = []
+    if height % 2 ** (levels - 1):
+        key = ("models", model, "network", "channel_multipliers")
+        found.append(
+            f"{file.where(key)}: {'.'.join(key)}: {levels} levels need an image height divisible by "
+            f"{2 ** (levels - 1)}, but {settings.dataset} has {height}; use fewer levels"
+        )
+    resolutions = [height // 2**level for level in range(levels)]
+    key = ("models", model, "network", "attention_resolutions")
+    found += [
+        f"{file.where(key)}: {'.'.join(key)}: the network has no resolution {wanted}, only {resolutions}"
+        for wanted in settings.network.attention_resolutions
+        if wanted not in resolutions
+    ]
+    return found
+
+
+def _impossible_times(file: YamlFile, study: Study) -> list[str]:
+    """Times beyond a model's T, and more progressive columns than steps."""
+    found = []
+    for name, artefact in study.artefacts.chosen.items():
+        largest = min(study.model(m).diffusion.timesteps for m in study.artefacts.models_of(name))
+        for key in ("t", "steps"):
+            value = getattr(artefact, key, [])
+            times = value if isinstance(value, list) else [value]
+            if times and max(times) > largest:
+                where = file.where(("artefacts", name, key))
+                found.append(f"{where}: artefacts.{name}.{key}: {max(times)} lies beyond T = {largest}")
+    columns, where = study.sampling.progressive_columns, file.where(("sampling", "progressive_columns"))
+    for model in study.models:
+        timesteps = study.model(model).diffusion.timesteps
+        if keeps_progress(study, model) and columns > timesteps:
+            found.append(
+                f"{where}: sampling.progressive_columns: {columns} columns, but T = {timesteps} for {model}"
+            )
+    return found
+
+
+def _too_few_samples(file: YamlFile, study: Study) -> list[str]:
+    found = []
+    for name, artefact in study.artefacts.chosen.items():
+        shown = 0
+        if isinstance(artefact, GridSettings):
+            shown = artefact.rows * artefact.columns
+        elif isinstance(artefact, ChainsSettings):
+            shown = artefact.rows
+        elif isinstance(artefact, NeighboursSettings):
+            shown = artefact.samples
+        if shown > study.sampling.images:
+            found.append(
+                f"{file.where(('artefacts', name))}: artefacts.{name}: shows {shown} samples, but "
+                f"sampling.images is {study.sampling.images}; show fewer or draw more"
+            )
+    return found
