@@ -37,7 +37,7 @@ include: "workflow/rules/studies.smk"
 rule demo:
     default_target: True
     input:
-        targets("results/demo"),
+        lambda _: targets("results/demo"),
 
 
 include: "workflow/rules/data.smk"

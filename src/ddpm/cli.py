@@ -21,7 +21,7 @@ VERBS = {
     "sample": True,
     "chain": True,
     "bound": True,
-    "likelihood": True,
+    "likelihood": False,
     "quality": True,
     "progressive": True,
     "reference": True,

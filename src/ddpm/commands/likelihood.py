@@ -7,13 +7,13 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from ddpm.commands.arguments import add_model_arguments, require_model
-from ddpm.measurements import Measurement, write_measurements
 from ddpm.provenance import git_commit
 from ddpm.study import Study, layout
 from ddpm.study.dependencies import bound_shards
 from ddpm.study.fingerprint import likelihood_fingerprint
 
 if TYPE_CHECKING:
+    from ddpm.measurements import Measurement
     from ddpm.evaluation.rate_distortion import Likelihood
 
 logger = logging.getLogger("ddpm")
@@ -30,6 +30,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     """Writes the measurement rows, and rate and distortion at each t."""
     from ddpm.data.store import read_manifest
     from ddpm.evaluation.rate_distortion import likelihood, rate_distortion, read_bound_terms
+    from ddpm.measurements import write_measurements
     from ddpm.traced_files import read_provenance, write_frame
 
     model = require_model(study, arguments.model)
@@ -57,6 +58,8 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
 def _rows(
     study: Study, arguments: argparse.Namespace, provenance: dict[str, Any], result: Likelihood | None
 ) -> list[Measurement]:
+    from ddpm.measurements import Measurement
+
     timesteps = study.model(arguments.model).diffusion.timesteps
     protocol = (
         f"bound of all {timesteps} terms, one noise draw each, x0-hat clipped; "

@@ -1,0 +1,82 @@
+"""A fingerprint changes with what its step depends on, and with nothing else."""
+
+from pathlib import Path
+
+import pytest
+
+from ddpm.study import layout, load_study
+from ddpm.study.dependencies import artefact_files, artefact_inputs, bound_shards, sample_shards
+from ddpm.study.fingerprint import (
+    artefact_fingerprint,
+    features_fingerprint,
+    likelihood_fingerprint,
+    quality_fingerprint,
+    sampling_fingerprint,
+    training_fingerprint,
+)
+
+DEMO = (Path(__file__).parents[2] / "config" / "demo.yaml").read_text()
+MODEL = "epsilon_L_fixed"
+
+
+def fingerprints(study) -> dict[str, str]:
+    return {
+        "training": training_fingerprint(study, MODEL),
+        "features": features_fingerprint(study),
+        "sampling": sampling_fingerprint(study, MODEL),
+        "quality": quality_fingerprint(study, MODEL),
+        "likelihood": likelihood_fingerprint(study, MODEL),
+        "figure13": artefact_fingerprint(study, "figure13"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changed"),
+    [
+        ("save_every_minutes: 0.25", "save_every_minutes: 5", set()),
+        ("batches_per_shard: ", "batches_per_shard: 1 #", set()),
+        ("images_per_shard: ", "images_per_shard: 1 #", set()),
+        ("seeds: [0, 1]", "seeds: [0, 1, 2]", set()),
+        ("learning_rate: ", "learning_rate: 0.1 #", {"training", "sampling", "quality", "likelihood"}),
+        (
+            "test_images: 500",
+            "test_images: 400",
+            {"training", "features", "sampling", "quality", "likelihood"},
+        ),
+        ("  images: 1000", "  images: 1001", {"sampling", "quality"}),
+        ("epochs: 30", "epochs: 31", {"features", "quality"}),
+        ("kid_subsets: ", "kid_subsets: 7 #", {"quality"}),
+        ("  seed: 0", "  seed: 1", {"likelihood"}),
+        ("rows: 20, columns: 20", "rows: 10, columns: 20", {"figure13"}),
+    ],
+)
+def test_what_changes(project, old, new, changed):
+    before = fingerprints(load_study("config/demo.yaml"))
+    assert old in DEMO
+    Path("config/demo.yaml").write_text(DEMO.replace(old, new, 1))
+    after = fingerprints(load_study("config/demo.yaml"))
+    assert {name for name in before if before[name] != after[name]} == changed
+
+
+def test_models_do_not_share_fingerprints():
+    study = load_study(Path(__file__).parents[2] / "config" / "demo.yaml")
+    assert len({training_fingerprint(study, model) for model in study.models}) == 6
+
+
+def test_homes():
+    assert layout.home("paper") == "results"
+    assert layout.home("demo") == "results/demo"
+    for name in ("paper", "demo", "my-study_2"):
+        assert layout.study_of(layout.home(name)) == name
+    with pytest.raises(ValueError, match="not a results folder"):
+        layout.study_of("other/demo")
+
+
+def test_every_artefact_has_inputs():
+    study = load_study(Path(__file__).parents[2] / "config" / "demo.yaml")
+    for artefact in study.artefacts.chosen:
+        assert any(artefact_inputs(study, artefact).values())
+    files = artefact_files(study)
+    assert len(files) == len(set(files)) == 3 + 2 * 12
+    assert len(sample_shards(study, MODEL, 0, 0)) == study.sampling.shards
+    assert bound_shards(study, MODEL, 0, "test")[0].endswith("/test/shard0.parquet")

@@ -1,0 +1,212 @@
+"""A whole tiny study through Snakemake: every artefact, traceable; then what reruns, and what does not."""
+
+import copy
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from studies import command, planned, snakemake, tiny_study, write_study
+
+from ddpm.measurements import read_measurements
+from ddpm.network.weights import read_weights
+
+pytestmark = pytest.mark.workflow
+INDEX = "results/tiny/index.html"
+FIGURES = [f"figure{n}" for n in (1, 2, 5, 6, 7, 8, 9, 10, 13, 14, 15)] + ["training_curves"]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("tiny")
+    write_study(folder, tiny_study())
+    snakemake(folder, INDEX, "--cores", "2")
+    return folder
+
+
+@pytest.fixture
+def edited(built):
+    """A function that changes the study in place; it is restored afterwards."""
+    study = tiny_study()
+
+    def edit(change) -> Path:
+        changed = copy.deepcopy(study)
+        change(changed)
+        write_study(built, changed)
+        return built
+
+    yield edit
+    write_study(built, study)
+
+
+def home(folder: Path) -> Path:
+    return folder / "results" / "tiny"
+
+
+def test_every_figure_is_there_and_traceable(built):
+    for figure in FIGURES:
+        for suffix in ("png", "pdf", "json"):
+            assert (home(built) / "figures" / f"{figure}.{suffix}").stat().st_size > 500
+        trace = json.loads((home(built) / "figures" / f"{figure}.json").read_text())
+        assert trace["git_commit"]
+        assert "weights_hash" in json.dumps(trace)
+
+
+def test_table2_has_all_six_rows_and_the_divergence(built):
+    table = pd.read_csv(home(built) / "table2.csv")
+    status = table.set_index("row")["status"].to_dict()
+    assert len(status) == 6
+    assert status.pop("epsilon_L_learned").startswith("diverged at step")
+    assert set(status.values()) == {"trained"}
+    measured = table.set_index("row")["measured_FID"]
+    assert measured.isna().to_dict() == {row: row == "epsilon_L_learned" for row in measured.index}
+    published = table.set_index("row")["published_FID"]
+    assert published["epsilon_L_simple"] == 3.17
+
+
+def test_every_measurement_is_traceable(built):
+    rows = read_measurements(sorted((home(built) / "measurements").rglob("*.parquet")))
+    for column in ("git_commit", "hardware", "data_hash", "settings", "protocol", "status"):
+        assert rows[column].notna().all(), column
+    trained = rows[rows["status"] == "trained"]
+    assert trained["value"].notna().all()
+    assert trained["weights_hash"].str.len().eq(64).all()
+    # The hash in a row is that of the weights that lie on the disk.
+    weights = home(built) / "models/epsilon_L_simple/seed1/weights.safetensors"
+    _, provenance = read_weights(weights)
+    seed1 = trained[(trained["model"] == "epsilon_L_simple") & (trained["training_seed"] == 1)]
+    assert set(seed1["weights_hash"]) == {provenance["weights_hash"]}
+
+
+def test_likelihood_parts_add_up(built):
+    rows = read_measurements(sorted((home(built) / "measurements/likelihood").rglob("*.parquet")))
+    for _, run in rows.groupby(["model", "training_seed", "split"]):
+        parts = run.set_index("metric")["value"]
+        assert parts["NLL"] == pytest.approx(parts["rate"] + parts["distortion"])
+        assert parts["NLL"] == pytest.approx(parts["L_T"] + parts["L_1:T-1"] + parts["L_0"])
+        table4 = pd.read_csv(home(built) / "table4.csv")
+        assert len(table4) == 10
+
+
+def test_no_state_is_left_behind(built):
+    assert list((home(built) / "models").rglob("state")) == []
+
+
+def test_a_second_run_does_nothing(built):
+    assert "Nothing to be done" in snakemake(built, INDEX, "--cores", "1")
+
+
+def test_one_variants_setting_reruns_it_and_what_depends_on_it(edited):
+    def change(study):
+        study["models"]["mu_tilde_mse"]["training"] = {"learning_rate": 0.001}
+
+    assert planned(edited(change), INDEX) == {
+        "train mu_tilde_mse 0",
+        "sample mu_tilde_mse 0 0 0",
+        "sample mu_tilde_mse 0 0 1",
+        "quality mu_tilde_mse 0 0",
+        "table table2",
+        "figure training_curves",
+        "index",
+    }
+
+
+def test_a_new_seed_trains_that_seed_alone(edited):
+    def change(study):
+        study["models"]["mu_tilde_mse"]["seeds"] = [0, 5]
+
+    jobs = planned(edited(change), INDEX)
+    assert {job for job in jobs if job.startswith(("train", "sample", "quality"))} == {
+        "train mu_tilde_mse 5",
+        "sample mu_tilde_mse 5 0 0",
+        "sample mu_tilde_mse 5 0 1",
+        "quality mu_tilde_mse 5 0",
+    }
+
+
+def test_a_figures_setting_redraws_it_alone(edited):
+    def change(study):
+        study["artefacts"]["figure13"]["rows"] = 4
+
+    assert planned(edited(change), INDEX) == {"figure figure13", "index"}
+
+
+def test_how_jobs_run_reruns_nothing(edited):
+    def change(study):
+        study["defaults"]["training"]["save_every_minutes"] = 3
+        study["likelihood"]["seed"] = 0
+
+    assert planned(edited(change), INDEX) == set()
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("results/tiny/figures/figure13.png", {"data digits", "train epsilon_L_simple 0", "figure figure13"}),
+        ("results/tiny/table4.csv", {"data digits", "train epsilon_L_simple 0", "table table4"}),
+    ],
+)
+def test_an_artefact_is_a_target_of_its_own(tmp_path, target, expected):
+    write_study(tmp_path, tiny_study())
+    jobs = planned(tmp_path, target)
+    assert expected <= jobs
+    assert not any("mu_tilde" in job or "seed1" in job for job in jobs)
+
+
+def test_a_missing_study(tmp_path):
+    write_study(tmp_path, tiny_study())
+    output = snakemake(tmp_path, "results/nope/table1.csv", "-n", status=1)
+    assert "config/nope.yaml: no such study file (studies in config: tiny)" in output
+
+
+def test_a_bad_study_stops_before_any_work(tmp_path):
+    study = tiny_study()
+    study["defaults"]["training"]["stpes"] = 5
+    write_study(tmp_path, study)
+    output = snakemake(tmp_path, INDEX, "--cores", "1", status=1)
+    assert "defaults.training.stpes: unknown key (did you mean 'steps'?)" in output
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_killed_workflow_continues_to_the_same_weights(tmp_path, built):
+    """SIGKILL to the whole process group leaves Snakemake's lock and half-made outputs behind."""
+    target = "results/tiny/models/epsilon_L_fixed/seed0/weights.safetensors"
+    write_study(tmp_path, tiny_study())
+    process = subprocess.Popen(
+        command(tmp_path, target, "--cores", "1"),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    end = time.monotonic() + 120
+    while not (tmp_path / "results/tiny/models/epsilon_L_fixed/seed0").exists():
+        assert process.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert list((tmp_path / ".snakemake/locks").iterdir())
+    snakemake(tmp_path, target, "--cores", "1")
+    assert (
+        read_weights(tmp_path / target)[1]["weights_hash"] == read_weights(built / target)[1]["weights_hash"]
+    )
+
+
+def test_a_second_workflow_in_the_same_folder_is_refused(tmp_path):
+    write_study(tmp_path, tiny_study())
+    target = "results/tiny/models/epsilon_L_fixed/seed0/weights.safetensors"
+    first = subprocess.Popen(
+        command(tmp_path, target, "--cores", "1"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    end = time.monotonic() + 120
+    while not list((tmp_path / ".snakemake/locks").glob("*")):
+        assert first.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    output = snakemake(tmp_path, target, "--cores", "1", status=1)
+    assert "lock" in output.lower()
+    assert first.wait(timeout=200) == 0
