@@ -91,7 +91,7 @@ def test_training_twice_does_nothing_and_other_settings_are_refused(short, capsy
     content = weights.read_bytes()
     assert train() == 0
     assert "is complete; --restart trains it anew" in capsys.readouterr().err
-    short.write_text(short.read_text().replace("learning_rate: 0.002", "learning_rate: 0.003"))
+    short.write_text(short.read_text().replace("learning_rate: 0.004", "learning_rate: 0.003"))
     assert train() == 2
     assert "trained with other settings" in capsys.readouterr().err
     assert weights.read_bytes() == content

@@ -116,7 +116,7 @@ def test_all_problems_are_reported_at_once(project):
     with pytest.raises(StudyError) as error:
         load(
             project,
-            "    batch_size: 64\n    learning_rate: 0.002",
+            "    batch_size: 64\n    learning_rate: 0.004",
             "    batch_size: x\n    learning_rate: -1",
         )
     assert len(str(error.value).splitlines()) == 2
@@ -128,7 +128,7 @@ def test_repeated_key(project):
 
 
 def test_numbers_in_scientific_notation(project):
-    study = load(project, "learning_rate: 0.002", "learning_rate: 2e-4")
+    study = load(project, "learning_rate: 0.004", "learning_rate: 2e-4")
     assert study.model("mu_tilde_mse").training.learning_rate == 2e-4
 
 
