@@ -22,11 +22,11 @@ $(INSTALLED): envs/requirements.txt pyproject.toml
 	touch $@
 
 demo: $(INSTALLED)
-	snakemake --quiet rules
+	snakemake --quiet host reason rules
 	ddpm show config/demo.yaml
 
 test: $(INSTALLED)
-	python -m pytest
+	python -m pytest -n 2 --dist loadfile
 
 lint: $(INSTALLED)
 	ruff check .

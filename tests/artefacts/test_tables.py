@@ -244,7 +244,7 @@ def test_a_bad_number_of_a_trained_model_is_not_passed_over(study: Study) -> Non
 
 def test_a_missing_file_is_named(study: Study) -> None:
     Path("results/made_up/measurements/quality/eps_simple/seed1/sampling7.parquet").unlink()
-    with pytest.raises(DataError, match=r"eps_simple/seed1/sampling7\.parquet: not a readable Parquet file"):
+    with pytest.raises(DataError, match=r"eps_simple/seed1/sampling7\.parquet: no such measurements"):
         build_table(study, "table2")
 
 

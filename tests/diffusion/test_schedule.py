@@ -104,7 +104,7 @@ def test_table(row):
 
 def test_first_step():
     assert float(PROCESS.posterior_variance[0]) == 0
-    assert float(PROCESS.posterior_coefficient_x_0[0]) == 1
+    assert float(PROCESS.posterior_coefficient_x_0[0]) == pytest.approx(1, abs=1e-12)
     assert float(PROCESS.posterior_coefficient_x_t[0]) == 0
     for log_variance in (PROCESS.log_variance_small, PROCESS.log_variance_large):
         assert float(log_variance[0].exp()) == pytest.approx(5.453187661e-5)

@@ -70,7 +70,7 @@ def test_the_demo_loads():
         (
             "attention_resolutions: [4]",
             "attention_resolutions: [16]",
-            "attention",
+            "attention_resolutions",
             r"no resolution 16, only \[8",
         ),
         (

@@ -13,8 +13,8 @@ from ddpm.study.dependencies import bound_shards
 from ddpm.study.fingerprint import likelihood_fingerprint
 
 if TYPE_CHECKING:
-    from ddpm.measurements import Measurement
     from ddpm.evaluation.rate_distortion import Likelihood
+    from ddpm.measurements import Measurement
 
 logger = logging.getLogger("ddpm")
 METRICS = ("NLL", "L_T", "L_1:T-1", "L_0", "rate", "distortion", "RMSE")

@@ -33,7 +33,7 @@ def partial(settings: type[Settings]) -> type[Settings]:
     """
     fields: dict[str, Any] = {}
     for name, field in settings.model_fields.items():
-        annotation = field.annotation
+        annotation: Any = field.annotation
         if isinstance(annotation, type) and issubclass(annotation, Settings):
             annotation = partial(annotation)
         fields[name] = (annotation | None, _optional(field))

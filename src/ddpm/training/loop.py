@@ -129,7 +129,7 @@ class Training:
 
     def save(self, states: StateFolder) -> None:
         """Saves weights, average, moments and the curve."""
-        tensors = {f"weights.{name}": value for name, value in self.weights.items()}
+        tensors: dict[str, Tensor] = {f"weights.{name}": value for name, value in self.weights.items()}
         tensors |= {f"average.{name}": value for name, value in self.average.items()}
         states.save(SavedState(tensors | self.adam.state() | self.curve.state(), self.updates))
 
