@@ -139,6 +139,24 @@ def test_weights_of_another_network(short, capsys):
     assert "weights of another network" in capsys.readouterr().err
 
 
+def test_a_results_folder_that_cannot_be_written(project, capsys):
+    (project / "results").write_text("a file where the folder should be")
+    assert main(["data", "config/demo.yaml", "digits"]) == 2
+    assert "results/demo/data/digits/.writable: cannot be written" in capsys.readouterr().err
+    assert (project / "results").read_text() == "a file where the folder should be"
+
+
+def test_a_disk_that_fills_up_during_training(short, small_disk, capsys, monkeypatch):
+    """Data fit onto the small disk, the training state does not; no half file is left behind."""
+    shutil.copytree(short.parent, small_disk / "config")
+    monkeypatch.chdir(small_disk)
+    assert main(["data", "config/short.yaml", "digits"]) == 0
+    before = {path for path in small_disk.rglob("*") if path.is_file()}
+    assert train() == 2
+    assert "cannot be written (the disk is full: free some space" in capsys.readouterr().err
+    assert {path for path in small_disk.rglob("*") if path.is_file()} == before
+
+
 def test_two_runs_give_the_same_bits(short):
     assert train() == 0
     weights = short.parent.parent / "results/short/models/epsilon_L_simple/seed0/weights.safetensors"

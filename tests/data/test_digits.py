@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_digits as sklearn_digits
 
 from ddpm.data.digits import load_digits, stratified_test_mask, to_grey_levels
-from ddpm.study.settings import DigitsSettings
+from ddpm.study.datasets import DigitsSettings
 
 SETTINGS = DigitsSettings(source="digits", test_images=500, split_seed=0)
 

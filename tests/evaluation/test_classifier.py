@@ -16,8 +16,8 @@ from ddpm.evaluation.classifier_file import load_classifier
 from ddpm.evaluation.features import classifier_extractor
 from ddpm.files import sha256
 from ddpm.study import load_study
+from ddpm.study.evaluation import ClassifierSettings
 from ddpm.study.fingerprint import features_fingerprint
-from ddpm.study.settings import ClassifierSettings
 
 PATH = Path("results/tiny/features/classifier.safetensors")
 QUICK = ClassifierSettings(kind="classifier", dataset="digits", epochs=2)

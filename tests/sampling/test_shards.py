@@ -11,7 +11,7 @@ from ddpm.diffusion.schedule import beta_schedule
 from ddpm.network.unet import UNet
 from ddpm.sampling.chains import interpolations, shared_latents, trajectory
 from ddpm.sampling.shards import draw_batch, draw_shard, initial_noise, progressive_steps, shard_indices
-from ddpm.study.settings import SamplingSettings
+from ddpm.study.evaluation import SamplingSettings
 
 SHAPE, TIMESTEPS = (1, 8, 8), 12
 

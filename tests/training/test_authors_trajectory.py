@@ -8,7 +8,7 @@ from ddpm.data.scaling import to_model
 from ddpm.diffusion.process import GaussianDiffusion
 from ddpm.network.tensorflow_names import tensorflow_name
 from ddpm.network.unet import UNet
-from ddpm.study.settings import TrainingSettings
+from ddpm.study.models import TrainingSettings
 from ddpm.training.batches import Batch
 from ddpm.training.loop import Training
 

@@ -9,7 +9,7 @@ import torch
 from ddpm.diffusion.process import GaussianDiffusion
 from ddpm.diffusion.schedule import beta_schedule
 from ddpm.network.unet import UNet
-from ddpm.study.settings import TrainingSettings
+from ddpm.study.models import TrainingSettings
 from ddpm.training.loop import Training
 from ddpm.training.state import StateFolder
 

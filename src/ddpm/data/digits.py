@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ddpm.data.splits import Splits
-from ddpm.study.settings import DigitsSettings
+from ddpm.study.datasets import DigitsSettings
 
 LARGEST_VALUE = 16
 

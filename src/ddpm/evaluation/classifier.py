@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from ddpm.data.scaling import to_model
 from ddpm.progress import Progress
-from ddpm.study.settings import ClassifierSettings
+from ddpm.study.evaluation import ClassifierSettings
 
 FEATURES = 64
 # FID and the kernel of KID sum over features: 64 of this mean square weigh as much as 2048 of mean

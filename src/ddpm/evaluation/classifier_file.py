@@ -8,11 +8,11 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from ddpm.errors import WeightsError
 from ddpm.evaluation.classifier import Classifier, empty_classifier
-from ddpm.files import atomic_path
+from ddpm.files import write_bytes
 
 # One key: the order of several keys in a safetensors header is not fixed, and the file's hash would vary.
 _KEY = "classifier"
@@ -44,8 +44,7 @@ def save_classifier(path: str | Path, classifier: Classifier, record: Classifier
     """Writes weights and record to a safetensors file, atomically."""
     weights = {name: value.detach().cpu().contiguous() for name, value in classifier.state_dict().items()}
     metadata = {_KEY: json.dumps(dataclasses.asdict(record), sort_keys=True)}
-    with atomic_path(path) as temporary:
-        save_file(weights, temporary, metadata)
+    write_bytes(path, save(weights, metadata))
 
 
 def load_classifier(path: str | Path, remedy: str = "train it again") -> tuple[Classifier, ClassifierRecord]:

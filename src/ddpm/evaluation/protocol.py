@@ -8,7 +8,7 @@ from typing import Any
 
 from ddpm.evaluation.classifier import FEATURES_OF_INCEPTION
 from ddpm.evaluation.features import Extractor
-from ddpm.study.settings import QualitySettings
+from ddpm.study.evaluation import QualitySettings
 
 SEED = 2020
 # The paper's splits of 5,000 images over Inception's 1,008 classes hold just under 5 for each class.

@@ -20,7 +20,7 @@ from ddpm.errors import DataError
 from ddpm.evaluation.features import Extractor, ImageDataset
 from ddpm.evaluation.protocol import METRICS, Judge, Protocol, Score, split_of
 from ddpm.progress import Progress
-from ddpm.study.settings import QualitySettings
+from ddpm.study.evaluation import QualitySettings
 from ddpm.torchvision_import import prepare_torchvision
 
 

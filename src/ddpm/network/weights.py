@@ -10,11 +10,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from ddpm.errors import DivergedError, WeightsError
-from ddpm.files import atomic_path
+from ddpm.files import write_bytes
 
 TRAINED = "trained"
 
@@ -43,8 +43,7 @@ def save_weights(path: str | Path, tensors: Mapping[str, Tensor], provenance: Ma
     whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     digest = weights_hash(whole)
     metadata = {"provenance": json.dumps(dict(provenance) | {"weights_hash": digest})}
-    with atomic_path(path) as temporary:
-        save_file(whole, temporary, metadata=metadata)
+    write_bytes(path, save(whole, metadata=metadata))
     return digest
 
 

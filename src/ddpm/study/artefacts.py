@@ -6,9 +6,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from ddpm.study.base import Settings
+from ddpm.study.base import Count, Settings
 
-Count = Annotated[int, Field(ge=1)]
 Step = Annotated[int, Field(ge=0)]
 
 

@@ -12,7 +12,8 @@ from pydantic import BaseModel, ValidationError
 from ddpm.errors import StudyError
 from ddpm.study import layout
 from ddpm.study.checks import problems
-from ddpm.study.settings import ModelSettings, Study
+from ddpm.study.models import ModelSettings
+from ddpm.study.settings import Study
 from ddpm.study.yaml_file import YamlFile, did_you_mean
 
 

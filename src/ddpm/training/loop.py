@@ -24,7 +24,7 @@ from ddpm.training.signals import StopRequest
 from ddpm.training.state import SavedState, StateFolder
 
 if TYPE_CHECKING:
-    from ddpm.study.settings import TrainingSettings
+    from ddpm.study.models import TrainingSettings
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,7 +16,8 @@ from ddpm.artefacts.figures import wording
 from ddpm.artefacts.figures.reading import status_of
 from ddpm.artefacts.figures.style import PAGE_WIDTH, SERIES, chart
 from ddpm.study.dependencies import Inputs, training_runs
-from ddpm.study.settings import DiffusionSettings, Study
+from ddpm.study.models import DiffusionSettings
+from ddpm.study.settings import Study
 from ddpm.traced_files import read_frame
 
 COLUMNS = 3

@@ -1,0 +1,84 @@
+"""Settings of sampling and of the measurements. Defaults are the paper's for CIFAR-10."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ddpm.study.base import RUNTIME_ONLY, Count, Name, Seed, Settings
+
+
+class SamplingSettings(Settings):
+    """Generation of the samples that are evaluated (Algorithm 2, with x0-hat clipped to [-1, 1])."""
+
+    images: Count = Field(50_000, description="Samples of each model for each sampling seed.")
+    batch_size: Count = Field(500, description="Images in one network call; the last batch is padded to it.")
+    batches_per_shard: Count = Field(
+        10,
+        description="Batches that one job draws; does not change the samples.",
+        json_schema_extra=RUNTIME_ONLY,
+    )
+    seeds: list[Seed] = Field([0], min_length=1, description="One set of samples for each seed.")
+    progressive_columns: Annotated[int, Field(ge=2)] = Field(
+        20, description="Times at which x0-hat is kept for the progressive figures and figure 10."
+    )
+
+    @property
+    def shards(self) -> int:
+        """Number of sampling jobs for one set of samples."""
+        return -(-self.images // (self.batch_size * self.batches_per_shard))
+
+
+class LikelihoodSettings(Settings):
+    """The variational bound (Eq. 5) over whole splits with all T terms, in bits/dim."""
+
+    batch_size: Count = Field(500, description="Network inputs (image, t) in one call.")
+    images_per_shard: Count = Field(
+        1000,
+        description="Images that one job evaluates; does not change the result.",
+        json_schema_extra=RUNTIME_ONLY,
+    )
+    seed: Seed = Field(0, description="Seed of the noise in x_t, one draw for each image and t.")
+
+    def group_size(self, timesteps: int) -> int:
+        """Images that share network calls: as many as have all T inputs in one batch, at least 1."""
+        return max(1, self.batch_size // timesteps)
+
+    def shards(self, images: int, timesteps: int) -> int:
+        """Number of jobs for so many images."""
+        return -(-images // self._shard_size(timesteps))
+
+    def shard_range(self, shard: int, images: int, timesteps: int) -> tuple[int, int]:
+        """First and one-past-last image of a shard, which holds whole groups."""
+        size = self._shard_size(timesteps)
+        return min(shard * size, images), min((shard + 1) * size, images)
+
+    def _shard_size(self, timesteps: int) -> int:
+        group = self.group_size(timesteps)
+        return -(-self.images_per_shard // group) * group
+
+
+class ClassifierSettings(Settings):
+    """A small classifier of the training images, whose penultimate layer gives FID's features."""
+
+    kind: Literal["classifier"]
+    dataset: Name = Field(description="A key of `datasets`: the labelled images it is trained on.")
+    epochs: Count = Field(30, description="Passes over the training split.")
+    batch_size: Count = Field(64, description="Images per update.")
+    learning_rate: Annotated[float, Field(gt=0)] = Field(2e-3, description="Adam's step size.")
+    seed: Seed = Field(0, description="Seed of its initial weights and batches.")
+    required_accuracy: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.97, description="Accuracy on the test split below which it is refused as a judge."
+    )
+
+
+class QualitySettings(Settings):
+    """Inception score, FID, KID, precision and recall through torch-fidelity (section 4.1)."""
+
+    features: ClassifierSettings
+    batch_size: Count = Field(500, description="Images in one call of the feature extractor.")
+    inception_splits: Count = Field(10, description="Splits of the inception score; fewer if n is small.")
+    kid_subsets: Count = Field(100, description="Random subsets of KID.")
+    kid_subset_size: Count = Field(1000, description="Images in a subset of KID; fewer if n is smaller.")
+    neighbourhood: Count = Field(3, description="k of precision and recall's nearest neighbours.")

@@ -1,0 +1,108 @@
+"""Settings of a model: network, diffusion, training. Defaults are the paper's for CIFAR-10."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from ddpm.study.base import RUNTIME_ONLY, Count, Name, Seed, Settings, partial
+
+
+class NetworkSettings(Settings):
+    """The U-Net (paper: appendix B)."""
+
+    channels: Count = Field(128, description="Channels of the first level.")
+    channel_multipliers: list[Count] = Field(
+        [1, 2, 2, 2], min_length=1, description="Channels of each resolution, as multiples of `channels`."
+    )
+    residual_blocks: Count = Field(2, description="Residual blocks at each resolution.")
+    attention_resolutions: list[Count] = Field([16], description="Image heights at which blocks attend.")
+    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.1, description="Dropout rate in residual blocks.")
+    groups: Count = Field(32, description="Groups of each GroupNorm; must divide the channels of each level.")
+
+    @model_validator(mode="after")
+    def _groups_divide_channels(self) -> NetworkSettings:
+        for multiplier in self.channel_multipliers:
+            width = self.channels * multiplier
+            if width % self.groups:
+                raise ValueError(
+                    f"groups: {self.groups} groups do not divide a level of {width} channels; "
+                    "lower `groups` or change `channels`"
+                )
+        if self.channels % self.groups:
+            raise ValueError(f"groups: {self.groups} groups do not divide channels: {self.channels}")
+        if self.channels % 2:
+            raise ValueError(f"channels: {self.channels} is odd; the timestep embedding needs an even number")
+        return self
+
+
+class DiffusionSettings(Settings):
+    """The forward process q and how the reverse process p is parameterised and trained (section 3)."""
+
+    timesteps: Annotated[int, Field(ge=2)] = Field(1000, description="T.")
+    schedule: Literal["linear", "quadratic", "constant", "warmup10", "warmup50", "jsd"] = Field(
+        "linear", description="Form of beta_1..beta_T."
+    )
+    beta_start: Annotated[float, Field(gt=0, lt=1)] = Field(1e-4, description="beta_1.")
+    beta_end: Annotated[float, Field(gt=0, lt=1)] = Field(0.02, description="beta_T.")
+    prediction: Literal["mu_tilde", "epsilon", "x0"] = Field(
+        "epsilon", description="What the network predicts: the posterior mean, the noise, or the image."
+    )
+    variance: Literal["fixed_large", "fixed_small", "learned"] = Field(
+        "fixed_large",
+        description="Reverse variance: beta_t, beta-tilde_t, or output channels of the network.",
+    )
+    loss: Literal["mse", "kl"] = Field(
+        "mse", description="Unweighted squared error of the prediction (L_simple), or a term of the bound L."
+    )
+
+    @model_validator(mode="after")
+    def _learned_variance_needs_the_bound(self) -> DiffusionSettings:
+        if self.loss == "mse" and self.variance == "learned":
+            raise ValueError(
+                "loss: `mse` gives a learned variance no gradient; use `loss: kl` or a fixed variance"
+            )
+        if self.beta_end < self.beta_start:
+            raise ValueError(f"beta_end: {self.beta_end} lies below beta_start: {self.beta_start}")
+        return self
+
+
+class TrainingSettings(Settings):
+    """Optimisation (paper: section 4, appendix B)."""
+
+    steps: Count = Field(800_000, description="Updates of the weights.")
+    batch_size: Count = Field(128, description="Images per update.")
+    learning_rate: Annotated[float, Field(gt=0)] = Field(2e-4, description="Adam's step size after warm-up.")
+    warmup_steps: Annotated[int, Field(ge=0)] = Field(
+        5000, description="Updates over which the learning rate rises from 0."
+    )
+    gradient_clip: Annotated[float, Field(gt=0)] | None = Field(
+        1.0, description="Largest global norm of the gradient; null for no clipping."
+    )
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.9999, description="Decay of the averaged weights."
+    )
+    ema_ramp: bool = Field(
+        False, description="Lower the decay to (1+n)/(10+n) at update n, for short runs (not in the paper)."
+    )
+    flip: bool = Field(True, description="Mirror each training image with probability 1/2.")
+    log_every: Count = Field(
+        1000, description="Updates between points of the training curve (loss and norm are means over them)."
+    )
+    save_every_minutes: Annotated[float, Field(ge=0)] = Field(
+        10.0, description="Time between saves of the resumable state.", json_schema_extra=RUNTIME_ONLY
+    )
+
+
+class ModelSettings(Settings):
+    """One model: a data set, a network, a diffusion process, its training, and how many seeds."""
+
+    dataset: Name = Field(description="A key of `datasets`.")
+    network: NetworkSettings = NetworkSettings()
+    diffusion: DiffusionSettings = DiffusionSettings()
+    training: TrainingSettings = TrainingSettings()
+    seeds: list[Seed] = Field([0], min_length=1, description="One training run for each seed.")
+
+
+PartialModelSettings = partial(ModelSettings)
