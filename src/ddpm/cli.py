@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import ctypes
 import importlib
 import logging
 import os
@@ -12,6 +14,9 @@ from pathlib import Path
 from types import ModuleType
 
 from ddpm.errors import DDPMError, OutputError
+
+# Of glibc's malloc.h.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 # Verbs in the order of the workflow, and whether they compute with torch.
 VERBS = {
@@ -87,6 +92,7 @@ def _device(wanted: str, threads: int | None) -> str:
     """Sets the number of threads before torch starts them; "auto" takes a GPU where there is one."""
     if threads is not None:
         os.environ["OMP_NUM_THREADS"] = str(threads)
+    _keep_freed_memory()
     import torch
 
     if threads is not None:
@@ -98,6 +104,15 @@ def _device(wanted: str, threads: int | None) -> str:
             "--device cuda: torch finds no GPU here; use --device cpu, or install a CUDA build of torch"
         )
     return wanted
+
+
+def _keep_freed_memory() -> None:
+    """Lets glibc reuse freed tensors instead of handing their pages back and faulting them in again."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            mallopt = ctypes.CDLL(None).mallopt
+            mallopt(_M_MMAP_THRESHOLD, 2**30)
+            mallopt(_M_TRIM_THRESHOLD, 2**30)
 
 
 def _start_logging(log: Path | None) -> None:

@@ -45,12 +45,13 @@ def test_twenty_steps():
     np.testing.assert_allclose(curve["gradient_norm"], truth["train/gnorm"], rtol=1e-5)
     np.testing.assert_allclose(curve["learning_rate"], truth["train/lr"], rtol=1e-6)
     compared = 0
-    for key in training.weights:
+    average = training.parameters.views(training.average)
+    for key, weights in training.network.named_parameters():
         name = tensorflow_name(key)
         if f"train/final/{name}" not in truth:
             continue
         compared += 1
-        for ours, kind in [(training.weights[key], "final"), (training.average[key], "ema")]:
+        for ours, kind in [(weights, "final"), (average[key], "ema")]:
             theirs = torch.from_numpy(truth[f"train/{kind}/{name}"])
             assert relative_error(in_tensorflow_layout(ours), theirs) < 8e-7, (name, kind)
     assert compared == 4

@@ -28,9 +28,7 @@ def undisturbed(tmp_path_factory):
 
 
 def tensors_of(run) -> dict[str, torch.Tensor]:
-    tensors = {f"weights.{k}": v.detach().clone() for k, v in run.weights.items()}
-    tensors |= {f"average.{k}": v.clone() for k, v in run.average.items()}
-    return tensors | {k: v.clone() for k, v in run.adam.state().items()} | run.curve.state()
+    return {name: tensor.clone() for name, tensor in run.state().items()}
 
 
 def assert_same(ours, theirs):

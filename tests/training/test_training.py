@@ -65,11 +65,11 @@ def test_average():
     assert ema_decay(1, 0.9999, ramp=False) == 0.9999
     assert ema_decay(8, 0.9999, ramp=True) == pytest.approx(0.5)
     assert ema_decay(10**6, 0.99, ramp=True) == 0.99
-    average, weights = [torch.zeros(2)], [torch.ones(2)]
+    average, weights = torch.zeros(2), torch.ones(2)
     update_ema(average, weights, 0.75)
-    assert average[0].tolist() == [0.25, 0.25]
+    assert average.tolist() == [0.25, 0.25]
     update_ema(average, weights, 1e-10)
-    assert average[0].tolist() == [1.0, 1.0]
+    assert average.tolist() == [1.0, 1.0]
 
 
 def test_clipping_bounds_the_first_step_not_the_recorded_norm(monkeypatch):
@@ -79,8 +79,9 @@ def test_clipping_bounds_the_first_step_not_the_recorded_norm(monkeypatch):
     step = run.adam.step
 
     def spy(update, rate):
-        grads = [p.grad for p in run.weights.values()]
-        norms.append(float(torch.stack([g.square().sum() for g in grads]).sum().sqrt()))
+        norms.append(
+            float(torch.stack([p.grad.square().sum() for p in run.network.parameters()]).sum().sqrt())
+        )
         step(update, rate)
 
     monkeypatch.setattr(run.adam, "step", spy)
@@ -106,7 +107,7 @@ def test_dropout_draws_from_seed_and_update_and_spares_the_global_generator(tmp_
     one.run(StateFolder(tmp_path / "one", "x"), "tiny")
     torch.manual_seed(99)
     other.run(StateFolder(tmp_path / "other", "x"), "tiny")
-    assert all(torch.equal(one.weights[name], other.weights[name]) for name in one.weights)
+    assert torch.equal(one.parameters.vector, other.parameters.vector)
     torch.manual_seed(123)
     training(steps=2).run(StateFolder(tmp_path / "third", "x"), "tiny")
     assert torch.equal(torch.get_rng_state(), before)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
@@ -20,6 +18,6 @@ def ema_decay(update: int, decay: float, ramp: bool) -> float:
 
 
 @torch.no_grad()
-def update_ema(average: Sequence[Tensor], weights: Sequence[Tensor], decay: float) -> None:
+def update_ema(average: Tensor, weights: Tensor, decay: float) -> None:
     """average <- decay average + (1 - decay) weights, in place, in float32."""
-    torch._foreach_lerp_(list(average), list(weights), 1.0 - decay)
+    average.lerp_(weights, 1.0 - decay)

@@ -19,6 +19,7 @@ from ddpm.random_numbers import Stream, derived_seed
 from ddpm.training.batches import Batch, Batches
 from ddpm.training.curve import Curve
 from ddpm.training.ema import ema_decay, update_ema
+from ddpm.training.flat_parameters import FlatParameters
 from ddpm.training.optimiser import Adam, learning_rate
 from ddpm.training.signals import StopRequest
 from ddpm.training.state import SavedState, StateFolder
@@ -69,11 +70,9 @@ class Training:
             seed,
         )
         self.batches = Batches(images, process.timesteps, settings.batch_size, settings.flip, seed)
-        self.weights: dict[str, nn.Parameter] = dict(network.named_parameters())
-        self.average: dict[str, Tensor] = {
-            name: value.detach().clone() for name, value in self.weights.items()
-        }
-        self.adam = Adam(network)
+        self.parameters = FlatParameters(network)
+        self.average = self.parameters.vector.detach().clone()
+        self.adam = Adam(self.parameters.vector)
         self.curve = Curve(images.device)
         self.updates = 0
 
@@ -85,15 +84,13 @@ class Training:
             )
             loss = losses.mean()
             loss.backward()
-        clip = self.settings.gradient_clip
-        largest = float("inf") if clip is None else clip
-        norm = nn.utils.clip_grad_norm_(self.weights.values(), largest, foreach=True)
+        norm = self.parameters.clip_gradient(self.settings.gradient_clip)
         rate = learning_rate(self.updates, self.settings.learning_rate, self.settings.warmup_steps)
         self.adam.step(self.updates, rate)
         decay = ema_decay(self.updates, self.settings.ema_decay, self.settings.ema_ramp)
-        update_ema(list(self.average.values()), list(self.weights.values()), decay)
+        update_ema(self.average, self.parameters.vector, decay)
         self.updates += 1
-        self.curve.add(self.updates, loss.detach(), norm.detach(), rate)
+        self.curve.add(self.updates, loss.detach(), norm, rate)
 
     def run(self, states: StateFolder, title: str) -> Outcome:
         """Continues from the saved state, if any, to the last update or to divergence.
@@ -125,21 +122,33 @@ class Training:
                 if time.monotonic() - saved_at > 60 * self.settings.save_every_minutes:
                     self.save(states)
                     saved_at = time.monotonic()
-        return Outcome(self.average, self.curve, TRAINED)
+        return Outcome(self.parameters.views(self.average), self.curve, TRAINED)
 
     def save(self, states: StateFolder) -> None:
         """Saves weights, average, moments and the curve."""
-        tensors: dict[str, Tensor] = {f"weights.{name}": value for name, value in self.weights.items()}
-        tensors |= {f"average.{name}": value for name, value in self.average.items()}
-        states.save(SavedState(tensors | self.adam.state() | self.curve.state(), self.updates))
+        states.save(SavedState(self.state(), self.updates))
+
+    def state(self) -> dict[str, Tensor]:
+        """All that an update depends on besides the settings, by parameter: weights, average, moments."""
+        vectors = {"weights": self.parameters.vector.detach(), "average": self.average}
+        vectors["exp_avg"], vectors["exp_avg_sq"] = self.adam.moments
+        tensors = {
+            f"{kind}.{name}": tensor
+            for kind, vector in vectors.items()
+            for name, tensor in self.parameters.views(vector).items()
+        }
+        return tensors | self.curve.state()
 
     @torch.no_grad()
     def load(self, saved: SavedState) -> None:
         """Takes over a saved state."""
-        for name, value in self.weights.items():
-            value.copy_(saved.tensors[f"weights.{name}"])
-            self.average[name].copy_(saved.tensors[f"average.{name}"])
-        self.adam.load_state(saved.tensors, saved.updates)
+        first, second = self.adam.moments
+        vectors = {"weights": self.parameters.vector, "average": self.average}
+        vectors |= {"exp_avg": first, "exp_avg_sq": second}
+        for kind, vector in vectors.items():
+            for name, tensor in self.parameters.views(vector.detach()).items():
+                tensor.copy_(saved.tensors[f"{kind}.{name}"])
+        self.adam.load_state(first, second, saved.updates)
         self.curve.load_state(saved.tensors)
         self.updates = saved.updates
 

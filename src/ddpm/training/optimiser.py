@@ -1,8 +1,6 @@
-"""Adam with warm-up as TensorFlow computes it, and its state by parameter name."""
+"""Adam with warm-up as TensorFlow computes it."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -17,39 +15,36 @@ def learning_rate(update: int, peak: float, warmup_steps: int) -> float:
 
 
 class Adam:
-    """torch's fused Adam with TensorFlow's epsilon.
+    """torch's fused Adam with TensorFlow's epsilon, on one vector of parameters.
 
     TensorFlow adds epsilon to the square root of the second moment before its bias correction;
     torch adds it after, so here epsilon is divided by the correction at every update.
     """
 
-    def __init__(self, network: nn.Module) -> None:
-        self._named = dict(network.named_parameters())
-        fused = all(p.is_floating_point() for p in self._named.values())
-        self._adam = torch.optim.Adam(self._named.values(), lr=0.0, betas=BETAS, eps=EPSILON, fused=fused)
+    def __init__(self, vector: nn.Parameter) -> None:
+        self._vector = vector
+        self._adam = torch.optim.Adam([vector], lr=0.0, betas=BETAS, eps=EPSILON, fused=True)
+        self.load_state(torch.zeros_like(vector), torch.zeros_like(vector), 0)
 
     def step(self, update: int, rate: float) -> None:
-        """Update n = 0, 1, ... at a learning rate, from the parameters' gradients."""
-        for group in self._adam.param_groups:
-            group["lr"] = rate
-            group["eps"] = EPSILON / (1.0 - BETAS[1] ** (update + 1)) ** 0.5
+        """Update n = 0, 1, ... at a learning rate, from the vector's gradient, which is then zeroed."""
+        group = self._adam.param_groups[0]
+        group["lr"] = rate
+        group["eps"] = EPSILON / (1.0 - BETAS[1] ** (update + 1)) ** 0.5
         self._adam.step()
-        self._adam.zero_grad(set_to_none=True)
+        self._adam.zero_grad(set_to_none=False)
 
-    def state(self) -> dict[str, Tensor]:
-        """First and second moments, named exp_avg.<parameter> and exp_avg_sq.<parameter>."""
-        return {
-            f"{moment}.{name}": self._adam.state[parameter][moment]
-            for name, parameter in self._named.items()
-            for moment in ("exp_avg", "exp_avg_sq")
-            if parameter in self._adam.state
+    @property
+    def moments(self) -> tuple[Tensor, Tensor]:
+        """The first and second moments, float32 [n]."""
+        state = self._adam.state[self._vector]
+        return state["exp_avg"], state["exp_avg_sq"]
+
+    @torch.no_grad()
+    def load_state(self, first: Tensor, second: Tensor, updates: int) -> None:
+        """Takes over the two moments, float32 [n], after so many updates."""
+        self._adam.state[self._vector] = {
+            "step": torch.tensor(float(updates), device=self._vector.device),
+            "exp_avg": first.detach().clone(),
+            "exp_avg_sq": second.detach().clone(),
         }
-
-    def load_state(self, tensors: Mapping[str, Tensor], updates: int) -> None:
-        """Takes over moments named as by `state`, after so many updates."""
-        for name, parameter in self._named.items():
-            self._adam.state[parameter] = {
-                "step": torch.tensor(float(updates), device=parameter.device),
-                "exp_avg": tensors[f"exp_avg.{name}"].to(parameter.device),
-                "exp_avg_sq": tensors[f"exp_avg_sq.{name}"].to(parameter.device),
-            }
