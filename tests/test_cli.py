@@ -166,6 +166,19 @@ def test_two_runs_give_the_same_bits(short):
     assert all((first[name] == second[name]).all() for name in first)
 
 
+def test_an_unexpected_error_is_in_the_log(project, monkeypatch):
+    import ddpm.commands.data
+
+    def broken(study, arguments):
+        raise ZeroDivisionError("in the verb")
+
+    monkeypatch.setattr(ddpm.commands.data, "run", broken)
+    assert main(["data", "config/demo.yaml", "digits", "--log", "data.log"]) == 1
+    log = Path("data.log").read_text()
+    assert "unexpected error" in log
+    assert "ZeroDivisionError: in the verb" in log
+
+
 def test_log_file(short, project):
     assert train("--log", "logs/train.log") == 0
     assert "epsilon_L_simple seed 0: 6/6 steps" in Path("logs/train.log").read_text()

@@ -40,7 +40,7 @@ VERBS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one verb; returns the exit status: 0, or 2 after an error that the user can mend."""
+    """Runs one verb; returns the exit status: 0, 2 after an error that the user can mend, 1 after another."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     parser, modules = _parser(words)
     options = parser.parse_args(words)
@@ -50,6 +50,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except DDPMError as error:
         logging.getLogger("ddpm").error("error: %s", error)
         return 2
+    except KeyboardInterrupt:
+        logging.getLogger("ddpm").error("interrupted")
+        return 130
+    except Exception:
+        # To the log file as well, where a job's terminal is out of sight.
+        logging.getLogger("ddpm").exception("unexpected error, please report it:")
+        return 1
 
 
 def _run(options: argparse.Namespace, verb: ModuleType) -> int:

@@ -73,7 +73,7 @@ def test_killed_process(number, times, tmp_path, undisturbed):
         saves = saved_at(state)
         wait_for(lambda saves=saves: saved_at(state) > saves, process)
         process.send_signal(number)
-        process.wait(timeout=60)
+        process.wait(timeout=150)
         expected = -number if number == signal.SIGKILL else 128 + number
         assert process.returncode == expected, attempt
     finished = subprocess.run(
@@ -93,7 +93,7 @@ def saved_at(state: StateFolder) -> int:
         return 0
 
 
-def wait_for(condition, process, seconds: float = 60) -> None:
+def wait_for(condition, process, seconds: float = 150) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert process.poll() is None, "ended before it could be killed"

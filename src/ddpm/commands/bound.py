@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ddpm.commands.arguments import add_model_arguments, require_model
-from ddpm.errors import DivergedError, StudyError
+from ddpm.commands.trained_model import open_trained_model
+from ddpm.errors import StudyError
 from ddpm.files import require_writable
-from ddpm.provenance import git_commit, hardware
 from ddpm.study import Study, layout
-from ddpm.study.fingerprint import likelihood_fingerprint, training_fingerprint
+from ddpm.study.fingerprint import likelihood_fingerprint
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,28 +31,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(study: Study, arguments: argparse.Namespace) -> None:
     """Writes one row an image: image, prior, terms [T], mse [T]; none if the training diverged."""
     model = require_model(study, arguments.model)
-    names = {"model": model, "seed": arguments.seed}
-    path = layout.path(layout.BOUND_TERMS, study.name, **names, split=arguments.split, shard=arguments.shard)
+    names = {"model": model, "seed": arguments.seed, "split": arguments.split}
+    path = layout.path(layout.BOUND_TERMS, study.name, **names, shard=arguments.shard)
     require_writable(path.parent)
-    from ddpm.model import load_model
-    from ddpm.network.weights import read_weights
     from ddpm.traced_files import write_frame
 
-    weights = layout.path(layout.WEIGHTS, study.name, **names)
-    provenance: dict[str, Any] = {
-        "split": arguments.split,
-        "settings": likelihood_fingerprint(study, model),
-        "git_commit": git_commit(),
-        "hardware": hardware(arguments.device),
-    }
-    try:
-        trained = load_model(study, model, str(weights), training_fingerprint(study, model), arguments.device)
-    except DivergedError:
-        _, from_weights = read_weights(weights)
-        write_frame(path, _no_terms(), from_weights | provenance)
-        logger.info(f"bound {model} seed {arguments.seed}: none, training {from_weights['status']}")
+    result = {"split": arguments.split, "settings": likelihood_fingerprint(study, model)}
+    trained, provenance = open_trained_model(study, model, arguments.seed, arguments.device, result)
+    if trained is None:
+        write_frame(path, _no_terms(), provenance)
+        logger.info(f"bound {model} seed {arguments.seed}: none, training {provenance['status']}")
         return
-    write_frame(path, _terms(study, model, arguments, trained), trained.provenance | provenance)
+    write_frame(path, _terms(study, model, arguments, trained), provenance)
 
 
 def _terms(study: Study, model: str, arguments: argparse.Namespace, trained: TrainedModel) -> pd.DataFrame:

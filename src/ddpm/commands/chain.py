@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ddpm.errors import DataError, DivergedError, StudyError
+from ddpm.commands.trained_model import open_trained_model
+from ddpm.errors import DataError, StudyError
 from ddpm.files import require_writable
-from ddpm.provenance import git_commit, hardware
 from ddpm.study import Study, layout
 from ddpm.study.artefacts import InterpolationSettings, SharedLatentsSettings, TrajectorySettings
-from ddpm.study.fingerprint import chain_fingerprint, training_fingerprint
+from ddpm.study.fingerprint import chain_fingerprint
 
 logger = logging.getLogger("ddpm")
 
@@ -32,25 +32,15 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     seed = study.model(model).seeds[0]
     path = layout.path(layout.CHAINS, study.name, figure=figure)
     require_writable(path.parent)
-    from ddpm.model import load_model
-    from ddpm.network.weights import read_weights
     from ddpm.traced_files import write_arrays
 
-    weights = layout.path(layout.WEIGHTS, study.name, model=model, seed=seed)
-    provenance: dict[str, Any] = {
-        "sampling_seed": study.sampling.seeds[0],
-        "settings": chain_fingerprint(study, figure),
-        "git_commit": git_commit(),
-        "hardware": hardware(arguments.device),
-    }
-    try:
-        trained = load_model(study, model, str(weights), training_fingerprint(study, model), arguments.device)
-    except DivergedError:
-        _, from_weights = read_weights(weights)
-        write_arrays(path, _no_chains(study, model, figure), from_weights | provenance)
-        logger.info(f"chain {figure}: none, training of {model} {from_weights['status']}")
+    result = {"sampling_seed": study.sampling.seeds[0], "settings": chain_fingerprint(study, figure)}
+    trained, provenance = open_trained_model(study, model, seed, arguments.device, result)
+    if trained is None:
+        write_arrays(path, _no_chains(study, model, figure), provenance)
+        logger.info(f"chain {figure}: none, training of {model} {provenance['status']}")
         return
-    write_arrays(path, _chains(study, model, figure, trained), trained.provenance | provenance)
+    write_arrays(path, _chains(study, model, figure, trained), provenance)
     logger.info(f"chain {figure}: done")
 
 

@@ -7,11 +7,11 @@ import logging
 from typing import Any
 
 from ddpm.commands.arguments import add_model_arguments, require_model
-from ddpm.errors import DivergedError, StudyError
+from ddpm.commands.trained_model import open_trained_model
+from ddpm.errors import StudyError
 from ddpm.files import require_writable
-from ddpm.provenance import git_commit, hardware
 from ddpm.study import Study, layout
-from ddpm.study.fingerprint import keeps_progress, sampling_fingerprint, training_fingerprint
+from ddpm.study.fingerprint import keeps_progress, sampling_fingerprint
 
 logger = logging.getLogger("ddpm")
 
@@ -30,30 +30,18 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
         raise StudyError(
             f"--shard {arguments.shard}: {study.file} has shards 0 to {study.sampling.shards - 1}"
         )
-    names = {"model": model, "seed": arguments.seed}
-    weights = layout.path(layout.WEIGHTS, study.name, **names)
-    path = layout.path(
-        layout.SAMPLES, study.name, **names, sampling=arguments.sampling, shard=arguments.shard
-    )
+    run = {"model": model, "seed": arguments.seed, "sampling": arguments.sampling}
+    path = layout.path(layout.SAMPLES, study.name, **run, shard=arguments.shard)
     require_writable(path.parent)
-    from ddpm.model import load_model
-    from ddpm.network.weights import read_weights
     from ddpm.traced_files import write_arrays
 
-    provenance: dict[str, Any] = {
-        "sampling_seed": arguments.sampling,
-        "settings": sampling_fingerprint(study, model),
-        "git_commit": git_commit(),
-        "hardware": hardware(arguments.device),
-    }
-    try:
-        trained = load_model(study, model, str(weights), training_fingerprint(study, model), arguments.device)
-    except DivergedError:
-        _, from_weights = read_weights(weights)
-        write_arrays(path, _no_images(study, model), from_weights | provenance)
-        logger.info(f"sample {model} seed {arguments.seed}: none, training {from_weights['status']}")
+    result = {"sampling_seed": arguments.sampling, "settings": sampling_fingerprint(study, model)}
+    trained, provenance = open_trained_model(study, model, arguments.seed, arguments.device, result)
+    if trained is None:
+        write_arrays(path, _no_images(study, model), provenance)
+        logger.info(f"sample {model} seed {arguments.seed}: none, training {provenance['status']}")
         return
-    write_arrays(path, *_draw(study, model, arguments, trained, trained.provenance | provenance))
+    write_arrays(path, *_draw(study, model, arguments, trained, provenance))
 
 
 def _draw(

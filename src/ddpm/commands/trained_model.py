@@ -1,0 +1,43 @@
+"""Opening a trained model for a verb, with the provenance that its results will carry."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ddpm.errors import DivergedError
+from ddpm.provenance import git_commit, hardware
+from ddpm.study import Study, layout
+from ddpm.study.fingerprint import training_fingerprint
+
+if TYPE_CHECKING:
+    from ddpm.model import TrainedModel
+
+
+def open_trained_model(
+    study: Study, model: str, seed: int, device: str, result: dict[str, Any]
+) -> tuple[TrainedModel | None, dict[str, Any]]:
+    """The model of a training run, or None if it diverged, and the provenance of a result made with it.
+
+    Args:
+        study: the study.
+        model: a key of `models`.
+        seed: the training seed.
+        device: "cpu" or "cuda".
+        result: what the provenance says of the result itself, its settings' fingerprint for one.
+
+    Returns:
+        the model, and the provenance of its weights with `result`, this commit and this hardware.
+
+    Raises:
+        WeightsError: the weights are missing, damaged, of another network or of other settings.
+    """
+    from ddpm.model import load_model
+    from ddpm.network.weights import read_weights
+
+    path = layout.path(layout.WEIGHTS, study.name, model=model, seed=seed)
+    here = {"git_commit": git_commit(), "hardware": hardware(device)}
+    try:
+        trained = load_model(study, model, str(path), training_fingerprint(study, model), device)
+    except DivergedError:
+        return None, read_weights(path)[1] | here | result
+    return trained, trained.provenance | here | result
