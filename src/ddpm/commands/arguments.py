@@ -15,6 +15,12 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="training seed (default 0)")
 
 
+def add_sample_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds --model, --seed and --sampling: which set of samples."""
+    add_model_arguments(parser)
+    parser.add_argument("--sampling", type=int, default=0, help="sampling seed (default 0)")
+
+
 def require_model(study: Study, model: str) -> str:
     """The model's name if the study has it.
 

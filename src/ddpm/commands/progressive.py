@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from ddpm.commands.arguments import add_model_arguments, require_model
+from ddpm.commands.arguments import add_sample_arguments, require_model
 from ddpm.study import Study, layout
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the verb's own arguments."""
-    add_model_arguments(parser)
-    parser.add_argument("--sampling", type=int, default=0, help="sampling seed (default 0)")
+    add_sample_arguments(parser)
 
 
 def run(study: Study, arguments: argparse.Namespace) -> None:

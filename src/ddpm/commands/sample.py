@@ -6,7 +6,7 @@ import argparse
 import logging
 from typing import Any
 
-from ddpm.commands.arguments import add_model_arguments, require_model
+from ddpm.commands.arguments import add_sample_arguments, require_model
 from ddpm.commands.trained_model import open_trained_model
 from ddpm.errors import StudyError
 from ddpm.files import require_writable
@@ -18,8 +18,7 @@ logger = logging.getLogger("ddpm")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the verb's own arguments."""
-    add_model_arguments(parser)
-    parser.add_argument("--sampling", type=int, default=0, help="sampling seed (default 0)")
+    add_sample_arguments(parser)
     parser.add_argument("--shard", type=int, default=0, help="which shard, from 0")
 
 

@@ -39,7 +39,6 @@ FIGURE_PNG = "{home}/figures/{figure}.png"
 FIGURE_PDF = "{home}/figures/{figure}.pdf"
 FIGURE_TRACE = "{home}/figures/{figure}.json"
 INDEX = "{home}/index.html"
-LOG = "{home}/logs/"
 
 # Folders of the paper study's home: a study of such a name would write into them.
 RESERVED_NAMES = frozenset(
