@@ -67,8 +67,8 @@ def load_model(study: Study, model: str, path: str, fingerprint: str, device: st
     provenance = load_weights(path, network)
     if provenance.get("settings") != fingerprint:
         raise WeightsError(
-            f"{path}: trained with other settings than {study.file} has now for {model}; "
-            f"train it again (`ddpm train {study.file} --model {model} --restart`) or restore the settings"
+            f"{path}: made with other settings than {study.file} has now for {model}; make it again "
+            f"(`snakemake {path}`; `ddpm train --restart` for trained weights) or restore the settings"
         )
     network.to(torch.device(device)).eval().requires_grad_(False)
     return TrainedModel(network, build_process(study, model).to(device), provenance)

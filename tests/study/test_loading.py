@@ -103,7 +103,7 @@ def test_the_demo_loads():
             "101 columns, but T = 100",
         ),
         ("test_images: 500", "test_images: 1797", "test_images", "less than or equal to 1787"),
-        ("source: digits", "source: mnist", "source: digits", "should be 'digits'"),
+        ("source: digits", "source: mnist", "source: digits", "should be one of 'digits', 'cifar10'"),
     ],
 )
 def test_problems_are_located(project, old, new, at, message):
@@ -175,3 +175,101 @@ def test_schema_accepts_the_demo_and_refuses_an_unknown_key():
     demo["defaults"]["training"]["stpes"] = 3
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(demo, schema)
+
+
+@pytest.fixture
+def layered(project):
+    """A study that extends the demo, as `config/child.yaml`; returns a function that writes and loads it."""
+
+    def load_child(text: str, local: str | None = None):
+        Path("config/demo.yaml").write_text(DEMO)
+        Path("config/child.yaml").write_text(text)
+        if local is not None:
+            Path("config/child.local.yaml").write_text(local)
+        return load_study("config/child.yaml")
+
+    return load_child
+
+
+def test_a_study_takes_over_what_it_extends(layered):
+    study = layered("extends: demo.yaml\ntitle: Child\ndefaults: {training: {steps: 7}}\n")
+    demo = load_study(CONFIG / "demo.yaml")
+    assert (study.name, study.title, study.sampling) == ("child", "Child", demo.sampling)
+    assert study.model("epsilon_L_simple").training.steps == 7
+    assert study.model("epsilon_L_simple").training.batch_size == 64
+
+
+def test_null_drops_a_table_of_the_extended_study(layered):
+    study = layered("extends: demo.yaml\nartefacts: {table1: null}\n")
+    assert study.artefacts.tables == ["table2", "table4"]
+
+
+def test_local_settings_lie_on_top(layered):
+    study = layered(
+        "extends: demo.yaml\ndefaults: {training: {steps: 7}}\n", local="defaults: {training: {steps: 8}}\n"
+    )
+    assert study.model("epsilon_L_simple").training.steps == 8
+
+
+def test_another_source_takes_no_keys_over(layered):
+    study = layered(
+        "extends: demo.yaml\ndatasets: {digits: {source: cifar10}}\nquality: {features: {kind: inception}}\n"
+        "defaults: {network: {attention_resolutions: [16]}}\n"
+    )
+    assert study.datasets["digits"].image_shape == (3, 32, 32)
+    assert study.quality.features.kind == "inception"
+
+
+def test_problems_are_located_in_the_layer_that_holds_them(layered):
+    with pytest.raises(StudyError, match=r"^config/child\.yaml:3: sampling\.images: .*not -1"):
+        layered("extends: demo.yaml\nsampling:\n  images: -1\n")
+    with pytest.raises(StudyError, match=r"^config/child\.local\.yaml:1: sampling\.images: .*not -2"):
+        layered("extends: demo.yaml\n", local="sampling: {images: -2}\n")
+    with pytest.raises(StudyError, match=r"^config/demo\.yaml:\d+: artefacts\.figure2\.t: 35 lies beyond"):
+        layered("extends: demo.yaml\ndefaults: {diffusion: {timesteps: 30}}\n", local="{}\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("extends: child.yaml\n", "extends itself"),
+        ("extends: [demo.yaml]\n", r"child\.yaml:1: extends: must be the name"),
+        ("extends: dmeo.yaml\n", r"dmeo\.yaml: no such study file"),
+    ],
+)
+def test_what_cannot_be_extended(layered, text, message):
+    with pytest.raises(StudyError, match=message):
+        layered(text)
+
+
+def test_a_local_file_extends_nothing(layered):
+    with pytest.raises(StudyError, match=r"child\.local\.yaml: extends: .*remove it"):
+        layered("extends: demo.yaml\n", local="extends: demo.yaml\n")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ("training: {gradient_clip_shards: 7}", "7 parts do not divide a batch of 64"),
+        ("checkpoints: {steps: [20, 10]}", "must ascend"),
+        ("checkpoints: {steps: [1100]}", "does not lie before the last"),
+        ("checkpoints: {evaluate: 5}", "step 5 is not kept"),
+        ("checkpoints: {evaluate: best}", "'last' or 'minimum_fid'"),
+        ("checkpoints: {seed: 0}", "is a seed of `sampling` too"),
+        ("pretrained: {revision: main}", "give either `file` or `repository`"),
+        ("pretrained: {file: x, repository: a/b}", "give either `file` or `repository`"),
+        ("pretrained: {repository: ab}", "repository: String should match"),
+        ("pretrained: {file: x}", "published weights .* remove it"),
+        ("{pretrained: {file: x}, seeds: [0, 1]}", "give one seed"),
+    ],
+)
+def test_problems_of_checkpoints_and_published_weights(layered, settings, message):
+    model = settings if settings.startswith("{") else f"{{{settings}}}"
+    with pytest.raises(StudyError, match=message):
+        layered(f"extends: demo.yaml\nmodels: {{epsilon_L_fixed: {model}}}\n")
+
+
+def test_a_folder_without_images_is_refused(layered):
+    folder = "{source: image_folder, train: nowhere, test: config, image_size: 8}"
+    with pytest.raises(StudyError, match=r"datasets\.mine\.train: nowhere holds no images"):
+        layered(f"extends: demo.yaml\ndatasets: {{mine: {folder}}}\n")

@@ -9,6 +9,7 @@ from pydantic import Field
 from ddpm.study.base import Count, Settings
 
 Step = Annotated[int, Field(ge=0)]
+TABLES = ("table1", "table2", "table4", "text_numbers", "comparison")
 
 
 class Table1Settings(Settings):
@@ -33,6 +34,10 @@ class ModelArtefactSettings(Settings):
     """An artefact that shows one model."""
 
     model: str
+
+
+class ComparisonSettings(Settings):
+    """Every published number beside ours, with a verdict: for the tables that the study builds."""
 
 
 class GridSettings(ModelArtefactSettings):
@@ -82,7 +87,7 @@ class NeighboursSettings(ModelArtefactSettings):
 
 
 class CurvesSettings(Settings):
-    """Training curves of several models."""
+    """Curves of several models over training."""
 
     models: list[str] = Field(min_length=1)
 
@@ -93,6 +98,8 @@ class ArtefactSettings(Settings):
     table1: Table1Settings | None = None
     table2: Table2Settings | None = None
     table4: ModelArtefactSettings | None = None
+    text_numbers: ModelArtefactSettings | None = None
+    comparison: ComparisonSettings | None = None
     figure1: GridSettings | None = None
     figure2: TrajectorySettings | None = None
     figure5: ModelArtefactSettings | None = None
@@ -105,6 +112,7 @@ class ArtefactSettings(Settings):
     figure14: ChainsSettings | None = None
     figure15: NeighboursSettings | None = None
     training_curves: CurvesSettings | None = None
+    checkpoints: CurvesSettings | None = None
 
     @property
     def chosen(self) -> dict[str, Settings]:
@@ -114,12 +122,17 @@ class ArtefactSettings(Settings):
     @property
     def tables(self) -> list[str]:
         """Names of the tables that the study builds."""
-        return [name for name in self.chosen if name.startswith("table")]
+        return [name for name in self.chosen if name in TABLES]
 
     @property
     def figures(self) -> list[str]:
         """Names of the figures that the study builds."""
-        return [name for name in self.chosen if not name.startswith("table")]
+        return [name for name in self.chosen if name not in TABLES]
+
+    @property
+    def compared(self) -> list[str]:
+        """Names of the tables whose numbers `comparison` compares with the published ones."""
+        return [name for name in self.tables if name != "comparison"]
 
     def models_of(self, artefact: str) -> list[str]:
         """Names of the models that feed an artefact, in the order of its settings.
@@ -130,6 +143,8 @@ class ArtefactSettings(Settings):
         settings = self.chosen[artefact]
         if isinstance(settings, CurvesSettings):
             return list(settings.models)
+        if isinstance(settings, ComparisonSettings):
+            return list(dict.fromkeys(model for table in self.compared for model in self.models_of(table)))
         if isinstance(settings, ModelArtefactSettings):
             return [settings.model]
         return [getattr(settings, row) for row in type(settings).model_fields]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from ddpm.study.artefacts import ChainsSettings, GridSettings, NeighboursSettings
 from ddpm.study.fingerprint import keeps_progress
+from ddpm.study.layers import StudyFile
 from ddpm.study.settings import Study
-from ddpm.study.yaml_file import YamlFile, did_you_mean
+from ddpm.study.yaml_file import did_you_mean
 
 
-def problems(file: YamlFile, study: Study) -> list[str]:
+def problems(file: StudyFile, study: Study) -> list[str]:
     """All problems of a study whose models are merged with the defaults; empty if it is sound."""
     names = _unknown_names(file, study)
     # The other checks follow names, so they wait until the names are right.
@@ -16,12 +17,16 @@ def problems(file: YamlFile, study: Study) -> list[str]:
         *_unsuitable_networks(file, study),
         *_impossible_times(file, study),
         *_too_few_samples(file, study),
+        *_untrained_models(file, study),
+        *_unusual_images(file, study),
+        *_reused_seeds(file, study),
     ]
 
 
-def _unknown_names(file: YamlFile, study: Study) -> list[str]:
+def _unknown_names(file: StudyFile, study: Study) -> list[str]:
     uses = [(("models", name, "dataset"), study.model(name).dataset, "data set") for name in study.models]
-    uses.append((("quality", "features", "dataset"), study.quality.features.dataset, "data set"))
+    if study.quality.features.kind == "classifier":
+        uses.append((("quality", "features", "dataset"), study.quality.features.dataset, "data set"))
     for artefact in study.artefacts.chosen:
         for model in study.artefacts.models_of(artefact):
             uses.append((("artefacts", artefact), model, "model"))  # type: ignore[arg-type]
@@ -33,11 +38,11 @@ def _unknown_names(file: YamlFile, study: Study) -> list[str]:
     ]
 
 
-def _unsuitable_networks(file: YamlFile, study: Study) -> list[str]:
+def _unsuitable_networks(file: StudyFile, study: Study) -> list[str]:
     return [problem for name in study.models for problem in _unsuitable_network(file, study, name)]
 
 
-def _unsuitable_network(file: YamlFile, study: Study, model: str) -> list[str]:
+def _unsuitable_network(file: StudyFile, study: Study, model: str) -> list[str]:
     settings = study.model(model)
     _, height, _ = study.datasets[settings.dataset].image_shape
     levels = len(settings.network.channel_multipliers)
@@ -58,7 +63,7 @@ def _unsuitable_network(file: YamlFile, study: Study, model: str) -> list[str]:
     return found
 
 
-def _impossible_times(file: YamlFile, study: Study) -> list[str]:
+def _impossible_times(file: StudyFile, study: Study) -> list[str]:
     """Times beyond a model's T, and more progressive columns than steps."""
     found = []
     for name, artefact in study.artefacts.chosen.items():
@@ -79,7 +84,7 @@ def _impossible_times(file: YamlFile, study: Study) -> list[str]:
     return found
 
 
-def _too_few_samples(file: YamlFile, study: Study) -> list[str]:
+def _too_few_samples(file: StudyFile, study: Study) -> list[str]:
     found = []
     for name, artefact in study.artefacts.chosen.items():
         shown = 0
@@ -95,3 +100,37 @@ def _too_few_samples(file: YamlFile, study: Study) -> list[str]:
                 f"sampling.images is {study.sampling.images}; show fewer or draw more"
             )
     return found
+
+
+def _untrained_models(file: StudyFile, study: Study) -> list[str]:
+    """Curves over training of models that are not trained here."""
+    return [
+        f"{file.where(('artefacts', name, 'models'))}: artefacts.{name}.models: {model} has published "
+        "weights (`pretrained`), so there is no training to show; remove it"
+        for name in ("training_curves", "checkpoints")
+        if name in study.artefacts.chosen
+        for model in study.artefacts.models_of(name)
+        if study.model(model).pretrained is not None
+    ]
+
+
+def _unusual_images(file: StudyFile, study: Study) -> list[str]:
+    """Folders of images that are not there or hold none."""
+    return [
+        f"{file.where(('datasets', name, split))}: datasets.{name}.{split}: {getattr(settings, split)} holds "
+        "no images; give the path of a folder of images"
+        for name, settings in study.datasets.items()
+        if settings.source == "image_folder"
+        for split, images in settings.split_sizes.items()
+        if not images
+    ]
+
+
+def _reused_seeds(file: StudyFile, study: Study) -> list[str]:
+    """Checkpoints chosen by the very samples that are evaluated would be judged too well."""
+    return [
+        f"{file.where(('models', model, 'checkpoints', 'seed'))}: models.{model}.checkpoints.seed: "
+        f"{study.model(model).checkpoints.seed} is a seed of `sampling` too; use another"
+        for model in study.models
+        if study.model(model).checkpoints.seed in study.sampling.seeds
+    ]

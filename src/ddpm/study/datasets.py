@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import os
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ddpm.study.base import Seed, Settings
+from ddpm.study.base import RUNTIME_ONLY, Count, Seed, Settings
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".tif", ".tiff")
 
 
 class DigitsSettings(Settings):
@@ -27,3 +31,71 @@ class DigitsSettings(Settings):
     def split_sizes(self) -> dict[str, int]:
         """Number of images of each split."""
         return {"train": 1797 - self.test_images, "test": self.test_images}
+
+
+class Cifar10Settings(Settings):
+    """CIFAR-10's 60,000 colour images, 32x32, in the official split."""
+
+    source: Literal["cifar10"]
+    archive: str = Field(
+        "resources/cifar-10-python.tar.gz",
+        description="The official archive, or the folder cifar-10-batches-py unpacked from it. What lies "
+        "under resources/ is fetched there (config/resources.yaml); any other path must exist.",
+        json_schema_extra=RUNTIME_ONLY,
+    )
+    official: bool = Field(
+        True,
+        description="Accept only the content that config/resources.yaml names (SHA-256 of the archive) or, "
+        "of a folder, that torchvision knows (MD5 of each file); false accepts any content of this format.",
+    )
+    train_images: Count = Field(50_000, description="Images that the training batches must hold.")
+    test_images: Count = Field(10_000, description="Images that the test batch must hold.")
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Channels, height, width."""
+        return (3, 32, 32)
+
+    @property
+    def split_sizes(self) -> dict[str, int]:
+        """Number of images of each split."""
+        return {"train": self.train_images, "test": self.test_images}
+
+
+class ImageFolderSettings(Settings):
+    """Square images in folders of your own; folders within them, if any, are classes."""
+
+    source: Literal["image_folder"]
+    train: str = Field(description="Folder of the training images.")
+    test: str = Field(description="Folder of the test images.")
+    image_size: Annotated[int, Field(ge=4)] = Field(description="Height and width, pixels.")
+    channels: Literal[1, 3] = Field(3, description="1 for grey images, 3 for colour.")
+    fit: Literal["exact", "crop"] = Field(
+        "exact",
+        description="exact: every image must have that size; crop: the central square, smoothly resized.",
+    )
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Channels, height, width."""
+        return (self.channels, self.image_size, self.image_size)
+
+    @property
+    def split_sizes(self) -> dict[str, int]:
+        """Number of image files in each folder; 0 where there is no folder."""
+        return {"train": count_images(self.train), "test": count_images(self.test)}
+
+
+@functools.cache
+def count_images(folder: str) -> int:
+    """Number of image files (by suffix) in a folder and the folders within it."""
+    return sum(
+        name.lower().endswith(IMAGE_SUFFIXES)
+        for _, _, files in os.walk(folder, followlinks=True)
+        for name in files
+    )
+
+
+DatasetSettings = Annotated[
+    DigitsSettings | Cifar10Settings | ImageFolderSettings, Field(discriminator="source")
+]

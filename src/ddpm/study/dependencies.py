@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from ddpm.study import layout
 from ddpm.study.artefacts import ChainsSettings, GridSettings
@@ -21,6 +22,13 @@ def artefact_inputs(study: Study, artefact: str) -> Inputs:
     models = study.artefacts.models_of(artefact)
     if artefact in ("table1", "table2"):
         return _quality_table_inputs(study, artefact, models)
+    if artefact == "text_numbers":
+        return {
+            "rows": _quality_rows(study, models) + _likelihood_rows(study, models),
+            "published": [PUBLISHED],
+        }
+    if artefact == "comparison":
+        return _comparison_inputs(study)
     if artefact in ("table4", "figure5"):
         first = _first_seed(study, models[0])
         return {
@@ -36,6 +44,10 @@ def artefact_inputs(study: Study, artefact: str) -> Inputs:
         return {"neighbours": [_fill(layout.NEIGHBOURS, study, figure=artefact)]}
     if artefact == "training_curves":
         return {"curves": [_fill(layout.CURVE, study, **run) for run in training_runs(study, models)]}
+    if artefact == "checkpoints":
+        return {
+            "rows": [file for run in training_runs(study, models) for file in checkpoint_rows(study, **run)]
+        }
     return {"chains": [_fill(layout.CHAINS, study, figure=artefact)]}
 
 
@@ -54,8 +66,60 @@ def chain_inputs(study: Study, figure: str) -> list[str]:
     """What the chains of figures 2, 7, 8 and 9 start from: weights, and the data set for its images."""
     model = study.artefacts.models_of(figure)[0]
     dataset = study.model(model).dataset
-    weights = _fill(layout.WEIGHTS, study, **_first_seed(study, model))
-    return [weights, _fill(layout.MANIFEST, study, dataset=dataset)]
+    return [weights_file(study, **_first_seed(study, model)), _fill(layout.MANIFEST, study, dataset=dataset)]
+
+
+def weights_file(study: Study, model: str, seed: object) -> str:
+    """The weights of a training run that are evaluated: trained, chosen among checkpoints, or imported."""
+    settings = study.model(model)
+    pattern = layout.WEIGHTS if settings.checkpoints.evaluate == "last" else layout.CHOSEN
+    pattern = pattern if settings.pretrained is None else layout.IMPORTED
+    return _fill(pattern, study, model=model, seed=seed)
+
+
+def checkpoint_rows(study: Study, model: str, seed: object) -> list[str]:
+    """FID measurements of all checkpoints of a training run, in order of their steps."""
+    steps = study.model(model).candidates
+    return [_fill(layout.CHECKPOINT_ROWS, study, model=model, seed=seed, step=step) for step in steps]
+
+
+def choice_inputs(study: Study, model: str, seed: object) -> list[str]:
+    """What the choice among a run's checkpoints is made from, besides the weights themselves."""
+    return (
+        checkpoint_rows(study, model, seed)
+        if study.model(model).checkpoints.evaluate == "minimum_fid"
+        else []
+    )
+
+
+def features_file(study: Study) -> str:
+    """The weights of the feature extractor: the trained classifier's, or Inception's."""
+    features = study.quality.features
+    return features.weights if features.kind == "inception" else _fill(layout.FEATURES, study)
+
+
+def pretrained_file(study: Study, model: str) -> str:
+    """Where the published weights of a model lie: fetched from Hugging Face, or as the study says.
+
+    Raises:
+        ValueError: the model is trained.
+    """
+    source = study.model(model).pretrained
+    if source is None:
+        raise ValueError(f"{model} has no published weights")
+    if source.file is not None:
+        return source.file
+    return layout.HUGGING_FACE.format(
+        repository=source.repository, revision=source.revision, file=source.repository_file
+    )
+
+
+def dataset_inputs(study: Study, dataset: str) -> list[str]:
+    """Files and folders that a data set is read from; none for one that a library carries."""
+    settings = study.datasets[dataset]
+    if settings.source == "cifar10":
+        return [settings.archive]
+    return [settings.train, settings.test] if settings.source == "image_folder" else []
 
 
 def neighbours_inputs(study: Study, figure: str) -> list[str]:
@@ -66,7 +130,7 @@ def neighbours_inputs(study: Study, figure: str) -> list[str]:
     return [*shards, _fill(layout.MANIFEST, study, dataset=dataset)]
 
 
-def training_runs(study: Study, models: Iterable[str]) -> list[dict[str, object]]:
+def training_runs(study: Study, models: Iterable[str]) -> list[dict[str, Any]]:
     """Every training run of the models: model and seed."""
     return [{"model": model, "seed": seed} for model in models for seed in study.model(model).seeds]
 
@@ -80,30 +144,46 @@ def sample_shards(study: Study, model: str, seed: object, sampling: object) -> l
 def bound_shards(study: Study, model: str, seed: object, split: str) -> list[str]:
     """All shards of the bound over a split, in order."""
     settings = study.model(model)
-    images = study.datasets[settings.dataset].split_sizes[split]
+    images = study.likelihood.evaluated(study.datasets[settings.dataset].split_sizes[split])
     run = {"model": model, "seed": seed, "split": split}
     shards = study.likelihood.shards(images, settings.diffusion.timesteps)
     return [_fill(layout.BOUND_TERMS, study, **run, shard=shard) for shard in range(shards)]
 
 
 def _quality_table_inputs(study: Study, table: str, models: list[str]) -> Inputs:
-    runs = training_runs(study, models)
-    quality = [
-        _fill(layout.QUALITY_ROWS, study, **run, sampling=sampling)
-        for run in runs
-        for sampling in study.sampling.seeds
-    ]
-    rows = quality
-    if table == "table1":
-        likelihood = [
-            _fill(layout.LIKELIHOOD_ROWS, study, **run, split=split)
-            for run in runs
-            for split in ("test", "train")
-        ]
-        rows = quality + likelihood
+    likelihood = _likelihood_rows(study, models) if table == "table1" else []
     datasets = sorted({study.model(model).dataset for model in models})
     reference = [_fill(layout.REFERENCE_ROWS, study, dataset=dataset) for dataset in datasets]
-    return {"rows": rows, "reference": reference, "published": [PUBLISHED]}
+    return {
+        "rows": _quality_rows(study, models) + likelihood,
+        "reference": reference,
+        "published": [PUBLISHED],
+    }
+
+
+def _quality_rows(study: Study, models: list[str]) -> list[str]:
+    return [
+        _fill(layout.QUALITY_ROWS, study, **run, sampling=sampling)
+        for run in training_runs(study, models)
+        for sampling in study.sampling.seeds
+    ]
+
+
+def _likelihood_rows(study: Study, models: list[str]) -> list[str]:
+    return [
+        _fill(layout.LIKELIHOOD_ROWS, study, **run, split=split)
+        for run in training_runs(study, models)
+        for split in ("test", "train")
+    ]
+
+
+def _comparison_inputs(study: Study) -> Inputs:
+    """The rows of all compared tables, each file once, and Table 4's curve."""
+    tables = [artefact_inputs(study, table) for table in study.artefacts.compared]
+    roles: Inputs = {"rows": [], "rate_distortion": [], "published": [PUBLISHED]}
+    for role in ("rows", "rate_distortion"):
+        roles[role] = list(dict.fromkeys(file for inputs in tables for file in inputs.get(role, [])))
+    return roles
 
 
 def _first_shards(study: Study, artefact: str, model: str) -> list[str]:
@@ -116,7 +196,7 @@ def _first_shards(study: Study, artefact: str, model: str) -> list[str]:
     return sample_shards(study, model, first["seed"], study.sampling.seeds[0])[: -(-images // per_shard)]
 
 
-def _first_seed(study: Study, model: str) -> dict[str, object]:
+def _first_seed(study: Study, model: str) -> dict[str, Any]:
     return {"model": model, "seed": study.model(model).seeds[0]}
 
 

@@ -19,7 +19,9 @@ class SamplingSettings(Settings):
         description="Batches that one job draws; does not change the samples.",
         json_schema_extra=RUNTIME_ONLY,
     )
-    seeds: list[Seed] = Field([0], min_length=1, description="One set of samples for each seed.")
+    seeds: list[Seed] = Field(
+        [0], min_length=1, description="One set of samples for each seed.", json_schema_extra=RUNTIME_ONLY
+    )
     progressive_columns: Annotated[int, Field(ge=2)] = Field(
         20, description="Times at which x0-hat is kept for the progressive figures and figure 10."
     )
@@ -40,6 +42,14 @@ class LikelihoodSettings(Settings):
         json_schema_extra=RUNTIME_ONLY,
     )
     seed: Seed = Field(0, description="Seed of the noise in x_t, one draw for each image and t.")
+    images: Count | None = Field(
+        None,
+        description="Evaluate the first so many images of each split for a preview; null for all.",
+    )
+
+    def evaluated(self, split_size: int) -> int:
+        """How many images of a split of that size are evaluated."""
+        return split_size if self.images is None else min(self.images, split_size)
 
     def group_size(self, timesteps: int) -> int:
         """Images that share network calls: as many as have all T inputs in one batch, at least 1."""
@@ -73,10 +83,29 @@ class ClassifierSettings(Settings):
     )
 
 
+class InceptionSettings(Settings):
+    """torch-fidelity's port of the Inception network of 2015-12-05, the judge of the paper."""
+
+    kind: Literal["inception"]
+    weights: str = Field(
+        "resources/weights-inception-2015-12-05-6726825d.pth",
+        description="torch-fidelity's weights file. What lies under resources/ is fetched there "
+        "(config/resources.yaml); any other path must exist.",
+        json_schema_extra=RUNTIME_ONLY,
+    )
+    official: bool = Field(
+        True,
+        description="Accept only the weights whose SHA-256 config/resources.yaml names; false accepts any.",
+    )
+
+
+FeatureSettings = Annotated[ClassifierSettings | InceptionSettings, Field(discriminator="kind")]
+
+
 class QualitySettings(Settings):
     """Inception score, FID, KID, precision and recall through torch-fidelity (section 4.1)."""
 
-    features: ClassifierSettings
+    features: FeatureSettings
     batch_size: Count = Field(500, description="Images in one call of the feature extractor.")
     inception_splits: Count = Field(10, description="Splits of the inception score; fewer if n is small.")
     kid_subsets: Count = Field(100, description="Random subsets of KID.")

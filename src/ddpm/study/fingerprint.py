@@ -47,16 +47,51 @@ def training_fingerprint(study: Study, model: str) -> str:
     )
 
 
+def weights_fingerprint(study: Study, model: str) -> str:
+    """What the evaluated weights depend on: training, the choice among checkpoints, or their source."""
+    settings = study.model(model)
+    if settings.pretrained is not None:
+        return fingerprint("pretrained", settings.network, settings.diffusion, settings.pretrained)
+    if settings.checkpoints.evaluate == "last":
+        return training_fingerprint(study, model)
+    if settings.checkpoints.evaluate == "minimum_fid":
+        measured = [checkpoint_fingerprint(study, model), settings.checkpoints.steps]
+        return fingerprint("minimum FID", measured)
+    return fingerprint("step", training_fingerprint(study, model), settings.checkpoints.evaluate)
+
+
+def training_job_fingerprint(study: Study, model: str) -> str:
+    """What the files of a training job depend on: the run, and at which steps weights are kept."""
+    kept = study.model(model).checkpoints.steps
+    run = training_fingerprint(study, model)
+    return fingerprint("training job", run, kept) if kept else run
+
+
+def checkpoint_fingerprint(study: Study, model: str) -> str:
+    """What the FID of a checkpoint depends on."""
+    checkpoints = study.model(model).checkpoints
+    return fingerprint(
+        "checkpoint",
+        training_fingerprint(study, model),
+        features_fingerprint(study),
+        study.quality,
+        study.sampling.batch_size,
+        [checkpoints.images, checkpoints.seed],
+    )
+
+
 def features_fingerprint(study: Study) -> str:
     """What the feature extractor depends on."""
     features = study.quality.features
+    if features.kind == "inception":
+        return fingerprint("features", features)
     return fingerprint("features", study.datasets[features.dataset], features)
 
 
 def sampling_fingerprint(study: Study, model: str) -> str:
     """What a model's samples depend on, its weights included."""
     return fingerprint(
-        "sampling", training_fingerprint(study, model), study.sampling, keeps_progress(study, model)
+        "sampling", weights_fingerprint(study, model), study.sampling, keeps_progress(study, model)
     )
 
 
@@ -69,14 +104,14 @@ def quality_fingerprint(study: Study, model: str) -> str:
 
 def likelihood_fingerprint(study: Study, model: str) -> str:
     """What a model's bound depends on, its weights included."""
-    return fingerprint("likelihood", training_fingerprint(study, model), study.likelihood)
+    return fingerprint("likelihood", weights_fingerprint(study, model), study.likelihood)
 
 
 def chain_fingerprint(study: Study, figure: str) -> str:
     """What the chains of figures 2, 7, 8 and 9 depend on, the weights included."""
     model = study.artefacts.models_of(figure)[0]
     settings, seed = study.artefacts.chosen[figure], study.sampling.seeds[0]
-    return fingerprint("chain", training_fingerprint(study, model), settings, seed)
+    return fingerprint("chain", weights_fingerprint(study, model), settings, seed)
 
 
 def reference_fingerprint(study: Study, dataset: str) -> str:
@@ -103,8 +138,11 @@ def index_fingerprint(study: Study) -> str:
 
 
 def artefact_fingerprint(study: Study, artefact: str) -> str:
-    """What a table or figure depends on besides its inputs: its own settings."""
-    return fingerprint(artefact, study.title, study.artefacts.chosen[artefact])
+    """What a table or figure depends on besides its inputs: its own settings, or those of what it compares."""
+    artefacts = study.artefacts
+    compared = artefacts.compared if artefact == "comparison" else []
+    settings = [artefacts.chosen[name] for name in [artefact, *compared]]
+    return fingerprint(artefact, study.title, *settings)
 
 
 def keeps_progress(study: Study, model: str) -> bool:

@@ -6,7 +6,12 @@ workflow's wildcards.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+
+# Fetched files, the same for all studies.
+RESOURCE = "resources/{file}"
+HUGGING_FACE = "resources/huggingface/{repository}/{revision}/{file}"
 
 TRAIN_IMAGES = "{home}/data/{dataset}/train.npy"
 TEST_IMAGES = "{home}/data/{dataset}/test.npy"
@@ -15,10 +20,15 @@ TEST_LABELS = "{home}/data/{dataset}/test_labels.npy"
 MANIFEST = "{home}/data/{dataset}/manifest.json"
 
 FEATURES = "{home}/features/classifier.safetensors"
+FEATURE_CACHE = "{home}/features/cache"
 
 WEIGHTS = "{home}/models/{model}/seed{seed}/weights.safetensors"
 CURVE = "{home}/models/{model}/seed{seed}/training.parquet"
 STATE = "{home}/models/{model}/seed{seed}/state"
+CHECKPOINT = "{home}/models/{model}/seed{seed}/checkpoints/step{step}.safetensors"
+# The weights that are evaluated, where they are not those of the last step.
+CHOSEN = "{home}/models/{model}/seed{seed}/chosen.safetensors"
+IMPORTED = "{home}/models/{model}/seed{seed}/imported.safetensors"
 
 SAMPLES = "{home}/samples/{model}/seed{seed}/sampling{sampling}/shard{shard}.npz"
 CHAINS = "{home}/chains/{figure}.npz"
@@ -26,6 +36,7 @@ NEIGHBOURS = "{home}/neighbours/{figure}.npz"
 BOUND_TERMS = "{home}/likelihood/{model}/seed{seed}/{split}/shard{shard}.parquet"
 RATE_DISTORTION = "{home}/likelihood/{model}/seed{seed}/{split}/rate_distortion.parquet"
 
+CHECKPOINT_ROWS = "{home}/measurements/checkpoints/{model}/seed{seed}/step{step}.parquet"
 QUALITY_ROWS = "{home}/measurements/quality/{model}/seed{seed}/sampling{sampling}.parquet"
 PROGRESSIVE_ROWS = "{home}/measurements/progressive/{model}/seed{seed}/sampling{sampling}.parquet"
 LIKELIHOOD_ROWS = "{home}/measurements/likelihood/{model}/seed{seed}/{split}.parquet"
@@ -43,8 +54,13 @@ INDEX = "{home}/index.html"
 # Folders of the paper study's home: a study of such a name would write into them.
 RESERVED_NAMES = frozenset(
     {"data", "features", "models", "samples", "chains", "neighbours", "likelihood", "measurements"}
-    | {"tables", "figures", "logs", "benchmarks"}
+    | {"tables", "figures", "logs", "benchmarks", "resources"}
 )
+
+
+def is_study_name(name: str) -> bool:
+    """Whether a study may have this name: it names a folder, beside those of the paper's study."""
+    return name not in RESERVED_NAMES and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name) is not None
 
 
 def home(study: str) -> str:

@@ -80,6 +80,11 @@ class TrainingSettings(Settings):
     gradient_clip: Annotated[float, Field(gt=0)] | None = Field(
         1.0, description="Largest global norm of the gradient; null for no clipping."
     )
+    gradient_clip_shards: Count = Field(
+        1,
+        description="Equal parts of a batch whose mean gradients are clipped apart, then averaged; 1 clips "
+        "that of the whole batch. (Authors' code: 8, one for each TPU core.)",
+    )
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.9999, description="Decay of the averaged weights."
     )
@@ -94,6 +99,70 @@ class TrainingSettings(Settings):
         10.0, description="Time between saves of the resumable state.", json_schema_extra=RUNTIME_ONLY
     )
 
+    @model_validator(mode="after")
+    def _shards_divide_the_batch(self) -> TrainingSettings:
+        if self.batch_size % self.gradient_clip_shards:
+            raise ValueError(
+                f"gradient_clip_shards: {self.gradient_clip_shards} parts do not divide a batch of "
+                f"{self.batch_size}; change one of them"
+            )
+        return self
+
+
+class CheckpointSettings(Settings):
+    """Which of a run's averaged weights are evaluated (the paper: those of minimum FID)."""
+
+    steps: list[Count] = Field(
+        [], description="Steps at which the averaged weights are kept; those of the last step always are."
+    )
+    evaluate: Literal["last", "minimum_fid"] | Count = Field(
+        "last",
+        description="The weights that are evaluated: of the last step, of minimum FID, or of this step.",
+    )
+    images: Count = Field(
+        5000, description="Samples of each checkpoint whose FID against the training split is compared."
+    )
+    seed: Seed = Field(
+        2**31, description="Sampling seed of those samples; other than those of the final samples."
+    )
+
+    @model_validator(mode="after")
+    def _steps_ascend(self) -> CheckpointSettings:
+        if self.steps != sorted(set(self.steps)):
+            raise ValueError(f"steps: {self.steps} must ascend, each step once")
+        return self
+
+
+class PretrainedSettings(Settings):
+    """Published weights that stand in for training: a local file or folder, or a Hugging Face repository.
+
+    Understood are diffusers' UNet2DModel, the authors' TensorFlow variables as .npz, pesser's checkpoints,
+    and this project's own weights.
+    """
+
+    file: str | None = Field(None, description="File of weights, or a folder of diffusers' layout.")
+    repository: str | None = Field(
+        None, pattern=r"^[\w.-]+/[\w.-]+$", description="Hugging Face repository, owner/name."
+    )
+    revision: str = Field("main", pattern=r"^[\w.-]+$", description="Its branch, tag or commit.")
+    repository_file: str = Field(
+        "diffusion_pytorch_model.safetensors",
+        pattern=r"^[\w./-]+$",
+        description="Path within the repository.",
+    )
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = Field(
+        None, description="Hash that the file of weights must have; null to take it as it is."
+    )
+    averaged: bool | None = Field(
+        None, description="Whether they are averaged (EMA) weights, for the tables' notes; null if unknown."
+    )
+
+    @model_validator(mode="after")
+    def _one_place(self) -> PretrainedSettings:
+        if (self.file is None) == (self.repository is None):
+            raise ValueError("give either `file` or `repository`")
+        return self
+
 
 class ModelSettings(Settings):
     """One model: a data set, a network, a diffusion process, its training, and how many seeds."""
@@ -102,7 +171,31 @@ class ModelSettings(Settings):
     network: NetworkSettings = NetworkSettings()
     diffusion: DiffusionSettings = DiffusionSettings()
     training: TrainingSettings = TrainingSettings()
+    checkpoints: CheckpointSettings = CheckpointSettings()
+    pretrained: PretrainedSettings | None = Field(
+        None, description="Published weights to evaluate instead of training."
+    )
     seeds: list[Seed] = Field([0], min_length=1, description="One training run for each seed.")
+
+    @property
+    def candidates(self) -> list[int]:
+        """Steps whose weights `checkpoints.evaluate: minimum_fid` compares: those kept and the last."""
+        return [*self.checkpoints.steps, self.training.steps]
+
+    @model_validator(mode="after")
+    def _checkpoints_lie_within_training(self) -> ModelSettings:
+        steps, evaluate, last = self.checkpoints.steps, self.checkpoints.evaluate, self.training.steps
+        if steps and steps[-1] >= last:
+            raise ValueError(f"checkpoints: step {steps[-1]} does not lie before the last, {last}; remove it")
+        if isinstance(evaluate, int) and evaluate not in self.candidates:
+            raise ValueError(f"checkpoints: evaluate: step {evaluate} is not kept; add it to `steps`")
+        return self
+
+    @model_validator(mode="after")
+    def _published_weights_have_one_seed(self) -> ModelSettings:
+        if self.pretrained is not None and len(self.seeds) > 1:
+            raise ValueError("seeds: published weights are one training run; give one seed")
+        return self
 
 
 PartialModelSettings = partial(ModelSettings)

@@ -9,7 +9,7 @@ from pydantic import Field, PrivateAttr
 
 from ddpm.study.artefacts import ArtefactSettings
 from ddpm.study.base import Name, Settings
-from ddpm.study.datasets import DigitsSettings
+from ddpm.study.datasets import DatasetSettings
 from ddpm.study.evaluation import LikelihoodSettings, QualitySettings, SamplingSettings
 from ddpm.study.models import ModelSettings, PartialModelSettings
 
@@ -17,8 +17,11 @@ from ddpm.study.models import ModelSettings, PartialModelSettings
 class Study(Settings):
     """A study: models, how they are evaluated, and which model feeds which table and figure."""
 
+    extends: str | None = Field(
+        None, description="Another study file beside this one, whose settings hold where this one gives none."
+    )
     title: str = Field(description="One line that heads the tables and figures.")
-    datasets: dict[Name, DigitsSettings] = Field(min_length=1)
+    datasets: dict[Name, DatasetSettings] = Field(min_length=1)
     defaults: PartialModelSettings = Field(  # type: ignore[valid-type]
         default_factory=PartialModelSettings, description="Settings that all models share."
     )

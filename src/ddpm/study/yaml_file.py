@@ -6,11 +6,12 @@ import difflib
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
 from ddpm.errors import StudyError
+from ddpm.study import layout
 
 
 class _Loader(yaml.SafeLoader):
@@ -32,6 +33,13 @@ _Loader.add_implicit_resolver(
     re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
     list("-+.0123456789"),
 )
+
+
+class Place(NamedTuple):
+    """How many keys of a path a file has, and the line of the last of them."""
+
+    depth: int
+    line: int
 
 
 class YamlFile:
@@ -57,26 +65,29 @@ class YamlFile:
             raise StudyError(f"{path}: must be a mapping of settings; see config/demo.yaml for an example")
 
     def where(self, keys: Sequence[str | int]) -> str:
-        """`file:line` of a key: of the deepest part that the file has.
+        """`file:line` of a key: of the deepest part that the file has."""
+        return f"{self.path}:{self.find(keys).line}"
+
+    def find(self, keys: Sequence[str | int]) -> Place:
+        """How far the keys lead into the file, and the line of the last that does.
 
         A setting that a model takes over from `defaults` stands there.
         """
-        found, line = self._find(keys)
-        if keys and keys[0] == "models" and found < len(keys):
-            in_defaults, line_in_defaults = self._find(["defaults", *keys[2:]])
-            if in_defaults == len(keys) - 1:
-                line = line_in_defaults
-        return f"{self.path}:{line}"
+        place = self._find(keys)
+        if keys and keys[0] == "models" and place.depth < len(keys):
+            in_defaults = self._find(["defaults", *keys[2:]])
+            if in_defaults.depth == len(keys) - 1:
+                return Place(len(keys), in_defaults.line)
+        return place
 
-    def _find(self, keys: Sequence[str | int]) -> tuple[int, int]:
-        """How many of the keys lead into the file, and the line of the last that does."""
+    def _find(self, keys: Sequence[str | int]) -> Place:
         node, line = self.root, 1
         for number, key in enumerate(keys):
             child = _child(node, key)
             if child is None:
-                return number, line
+                return Place(number, line)
             line, node = child
-        return len(keys), line
+        return Place(len(keys), line)
 
 
 def _child(node: yaml.Node | None, key: str | int) -> tuple[int, yaml.Node] | None:
@@ -90,7 +101,7 @@ def _child(node: yaml.Node | None, key: str | int) -> tuple[int, yaml.Node] | No
 
 
 def _missing(path: Path) -> str:
-    others = sorted(p.stem for p in path.parent.glob("*.yaml"))
+    others = sorted(p.stem for p in path.parent.glob("*.yaml") if layout.is_study_name(p.stem))
     known = f"studies in {path.parent}: {', '.join(others)}" if others else f"{path.parent} has no studies"
     return f"{path}: no such study file ({known}). Copy config/demo.yaml to start a study of your own."
 
