@@ -20,9 +20,13 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 # Verbs in the order of the workflow, and whether they compute with torch.
 VERBS = {
+    "fetch": False,
     "data": False,
     "features": True,
     "train": True,
+    "checkpoint": True,
+    "choose": False,
+    "pretrained": False,
     "sample": True,
     "chain": True,
     "bound": True,
@@ -34,9 +38,11 @@ VERBS = {
     "table": False,
     "figure": False,
     "index": False,
+    "plan": True,
     "show": False,
     "schema": False,
 }
+WITHOUT_STUDY = frozenset({"fetch"})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,6 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace, verb: ModuleType) -> int:
+    if options.verb in WITHOUT_STUDY:
+        verb.run(options)
+        return 0
     from ddpm.study import load_study
 
     study = load_study(options.study)
@@ -78,7 +87,8 @@ def _parser(words: Sequence[str]) -> tuple[argparse.ArgumentParser, dict[str, Mo
         module = importlib.import_module(f"ddpm.commands.{name}")
         summary = (module.__doc__ or "").strip().partition("\n")[0]
         verb = verbs.add_parser(name, help=summary, description=module.__doc__)
-        verb.add_argument("study", type=Path, help="the study file, for example config/demo.yaml")
+        if name not in WITHOUT_STUDY:
+            verb.add_argument("study", type=Path, help="the study file, for example config/demo.yaml")
         verb.add_argument("--log", type=Path, help="also write messages and progress to this file")
         if computes:
             verb.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")

@@ -28,7 +28,7 @@ class Progress:
         self._first = done
         self._started = self._last_line = time.monotonic()
         self._bar = (
-            tqdm(total=total, initial=done, desc=title, unit=unit[:-1]) if sys.stderr.isatty() else None
+            tqdm(total=total, initial=done, desc=title, unit=unit.removesuffix("s")) if sys.stderr.isatty() else None
         )
 
     def __enter__(self) -> Progress:

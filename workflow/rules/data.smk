@@ -1,5 +1,7 @@
 # Data sets as 8-bit arrays with a manifest that holds their hashes.
 rule data:
+    input:
+        lambda w: obtainable(dependencies.dataset_inputs(study(w), w.dataset)),
     output:
         train=layout.TRAIN_IMAGES,
         test=layout.TEST_IMAGES,

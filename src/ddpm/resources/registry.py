@@ -1,0 +1,110 @@
+"""config/resources.yaml: size, SHA-256 and mirrors of each file that is fetched."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError
+
+from ddpm.files import sha256
+from ddpm.resources.errors import ResourceError
+from ddpm.study.base import Count, Settings
+from ddpm.study.yaml_file import YamlFile, did_you_mean
+
+REGISTRY = Path("config/resources.yaml")
+FOLDER = Path("resources")
+CIFAR10 = "cifar-10-python.tar.gz"
+
+
+class Resource(Settings):
+    """One fetched file."""
+
+    about: str = Field(description="What it is, one line.")
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] = Field(description="Of its whole content.")
+    bytes: Count = Field(description="Its size.")
+    mirrors: list[Annotated[str, Field(pattern=r"^https?://\S+$")]] = Field(
+        min_length=1, description="Where it is fetched, tried in order."
+    )
+
+
+def read_registry() -> dict[str, Resource]:
+    """All entries of config/resources.yaml, by path below resources/; none if there is no such file.
+
+    Raises:
+        StudyError: the file is not readable YAML.
+        ResourceError: an entry is malformed; the message has file, line, key and reason of each problem.
+    """
+    if not REGISTRY.exists():
+        return {}
+    file = YamlFile(REGISTRY)
+    entries, problems = {}, []
+    for name, content in file.content.items():
+        if not _is_plain(str(name)):
+            problems.append(f"{_where(file, [name])}: {name}: must be a path below {FOLDER}/, without `..`")
+        try:
+            entries[str(name)] = Resource.model_validate(content)
+        except ValidationError as error:
+            problems += [_problem(file, str(name), details) for details in error.errors()]
+    if problems:
+        raise ResourceError("\n".join(problems))
+    return entries
+
+
+def registered(name: str) -> Resource:
+    """The entry of a file, by its path below resources/.
+
+    Raises:
+        ResourceError: config/resources.yaml has no such entry, or a malformed one.
+    """
+    entries = read_registry()
+    if name not in entries:
+        known = did_you_mean(name, list(entries))
+        reason = f"has no entry {name!r}{known}" if REGISTRY.exists() else "is not in the working folder"
+        raise ResourceError(f"{FOLDER / name}: {REGISTRY} {reason}; add one, or put the file there yourself")
+    return entries[name]
+
+
+def require_official(path: Path, name: str) -> None:
+    """Checks that a file has the content that config/resources.yaml names (about 0.3 s for 100 MB).
+
+    Args:
+        path: the file, wherever it lies.
+        name: the entry whose content it must have.
+
+    Raises:
+        ResourceError: its SHA-256 is another, it cannot be read, or there is no such entry.
+    """
+    expected = registered(name).sha256
+    try:
+        found = sha256(path)
+    except OSError as error:
+        raise ResourceError(f"{path}: cannot be read ({error})") from error
+    if found != expected:
+        raise ResourceError(
+            f"{path}: is not the official content: its SHA-256 is {found}, not {expected} "
+            f"({REGISTRY}, {name}). Remove it and run `ddpm fetch {FOLDER / name}`, or set `official: false` "
+            "in the study to take it as it is"
+        )
+
+
+def _is_plain(name: str) -> bool:
+    parts = PurePosixPath(name).parts
+    return bool(parts) and ".." not in parts and parts[0] not in ("/", "huggingface")
+
+
+def _problem(file: YamlFile, name: str, details: Any) -> str:
+    keys = [name, *details["loc"]]
+    message = details["msg"]
+    if details["type"] == "extra_forbidden":
+        message = f"unknown key{did_you_mean(str(keys[-1]), list(Resource.model_fields))}; remove it"
+    elif details["type"] == "missing":
+        message = "this key is missing; add it"
+    elif not isinstance(details["input"], dict):
+        message = f"{message}, not {details['input']!r}"
+    return f"{_where(file, keys)}: {': '.join(map(str, keys))}: {message}"
+
+
+def _where(file: YamlFile, keys: Sequence[str | int]) -> str:
+    return f"{file.path}:{file.find(keys).line}"

@@ -1,0 +1,357 @@
+"""Downloads from a local server that fails in every way that servers are known to fail."""
+
+import logging
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from http_server import Answers
+from thing import CONTENT
+
+from ddpm.cli import main
+from ddpm.errors import OutputError
+from ddpm.resources.errors import ResourceError
+from ddpm.resources.fetching import fetch
+from ddpm.resources.part import PartFile
+
+FILE = Path("resources/thing.bin")
+PART = Path("resources/thing.bin.part")
+HALF = len(CONTENT) // 2
+
+
+@pytest.fixture
+def mirror(server, register) -> Answers:
+    """The only mirror of `thing.bin`."""
+    register(f"{server.url}/a")
+    server.answers["/a"] = Answers(CONTENT, etag='"1"')
+    return server.answers["/a"]
+
+
+def leave_part(content: bytes) -> None:
+    PART.parent.mkdir(exist_ok=True)
+    PART.write_bytes(content)
+
+
+def files() -> set[str]:
+    return {path.name for path in Path("resources").iterdir()}
+
+
+@pytest.mark.usefixtures("mirror")
+def test_a_file_is_fetched_once(server):
+    assert fetch(FILE) is True
+    assert FILE.read_bytes() == CONTENT
+    assert files() == {"thing.bin"}
+    assert fetch(FILE) is False
+    assert len(server.requests) == 1
+
+
+def test_a_broken_transfer_continues_where_it_broke(server, mirror):
+    mirror.break_after = [HALF, HALF // 2]
+    fetch(FILE)
+    assert FILE.read_bytes() == CONTENT
+    assert server.ranges("/a") == [None, f"bytes={HALF}-", f"bytes={HALF + HALF // 2}-"]
+    assert [headers["If-Range"] for _, headers in server.requests] == [None, '"1"', '"1"']
+
+
+def test_breaks_with_progress_between_them_are_not_counted(server, mirror):
+    mirror.break_after = [100_000] * 10
+    fetch(FILE)
+    assert FILE.read_bytes() == CONTENT
+    assert len(server.requests) == 11
+
+
+def test_a_later_run_continues_the_part(server, mirror):
+    mirror.break_after = [HALF, 0, 0]
+    with pytest.raises(ResourceError, match=r"What arrived \(0\.8 MB\) is kept and continued"):
+        fetch(FILE)
+    assert PART.read_bytes() == CONTENT[:HALF]
+    server.requests.clear()
+    fetch(FILE)
+    assert server.ranges("/a") == [f"bytes={HALF}-"]
+    assert FILE.read_bytes() == CONTENT
+    assert files() == {"thing.bin"}
+
+
+def test_a_file_that_changed_on_the_server_is_begun_anew(server, mirror):
+    mirror.break_after = [HALF, 0, 0]
+    with pytest.raises(ResourceError):
+        fetch(FILE)
+    mirror.etag = '"2"'
+    fetch(FILE)
+    assert FILE.read_bytes() == CONTENT
+    assert len(server.requests) == 4
+
+
+def test_a_server_without_ranges_sends_all_again(server, mirror):
+    mirror.ranges = False
+    mirror.break_after = [HALF]
+    fetch(FILE)
+    assert server.ranges("/a") == [None, f"bytes={HALF}-"]
+    assert FILE.read_bytes() == CONTENT
+
+
+def test_without_a_length_a_truncated_file_is_noticed(server, mirror):
+    mirror.content_length = -1
+    mirror.break_after = [HALF]
+    fetch(FILE)
+    assert server.ranges("/a") == [None, f"bytes={HALF}-"]
+    assert FILE.read_bytes() == CONTENT
+
+
+def test_a_length_that_is_not_the_files_is_refused_before_the_part_is_touched(mirror):
+    leave_part(CONTENT[:HALF])
+    mirror.ranges, mirror.content = False, b"<html>log in to this network</html>"
+    with pytest.raises(ResourceError, match="offers 35 bytes, not 1,500,000"):
+        fetch(FILE)
+    assert PART.read_bytes() == CONTENT[:HALF]
+
+
+def test_more_than_the_file_is_refused(mirror):
+    mirror.content, mirror.content_length = CONTENT + b"x", -1
+    with pytest.raises(ResourceError, match="sends more than 1,500,000 bytes"):
+        fetch(FILE)
+    assert files() == set()
+
+
+def test_busy_servers_are_asked_again(server, mirror):
+    mirror.statuses = [503, 429]
+    fetch(FILE)
+    assert len(server.requests) == 3
+
+
+def test_the_second_mirror_stands_in_and_continues(server, register):
+    register(f"{server.url}/gone", f"{server.url}/broken", f"{server.url}/b")
+    server.answers["/broken"] = Answers(CONTENT, etag='"1"', break_after=[HALF, 0, 0])
+    server.answers["/b"] = Answers(CONTENT, etag='"another server, another tag"')
+    fetch(FILE)
+    assert FILE.read_bytes() == CONTENT
+    assert server.ranges("/gone") == [None]
+    assert server.ranges("/b") == [f"bytes={HALF}-"]
+
+
+def test_a_wrong_hash_leaves_nothing(mirror):
+    mirror.content = b"y" * len(CONTENT)
+    with pytest.raises(
+        ResourceError, match=r"/a: sent other content: SHA-256 \w{64}, expected \w{64}"
+    ) as error:
+        fetch(FILE)
+    assert "config/resources.yaml" in str(error.value)
+    assert files() == set()
+
+
+def test_a_wrong_part_is_begun_anew_once(server, mirror):
+    leave_part(b"y" * HALF)
+    fetch(FILE)
+    assert server.ranges("/a") == [f"bytes={HALF}-", None]
+    assert FILE.read_bytes() == CONTENT
+    FILE.unlink()
+    leave_part(b"y" * HALF)
+    server.requests.clear()
+    mirror.content = b"z" * len(CONTENT)
+    with pytest.raises(ResourceError, match="sent other content"):
+        fetch(FILE)
+    assert server.ranges("/a") == [f"bytes={HALF}-", None]
+
+
+def test_a_mirror_with_other_content_is_asked_once(server, register):
+    register(f"{server.url}/a", f"{server.url}/b")
+    server.answers |= {f"/{name}": Answers(b"z" * len(CONTENT)) for name in "ab"}
+    leave_part(b"y" * HALF)
+    with pytest.raises(ResourceError, match="sent other content"):
+        fetch(FILE)
+    assert server.ranges("/a") == [f"bytes={HALF}-", None]
+    assert server.ranges("/b") == [None]
+
+
+def test_a_part_that_is_whole_or_too_long(server, mirror):
+    leave_part(CONTENT)
+    fetch(FILE)
+    assert server.requests == []
+    FILE.unlink()
+    leave_part(CONTENT + b"more")
+    fetch(FILE)
+    assert server.ranges("/a") == [None]
+    assert FILE.read_bytes() == CONTENT
+
+
+def test_content_is_not_unpacked_on_the_way(mirror):
+    mirror.encoding = "gzip"
+    fetch(FILE)
+    assert FILE.read_bytes() == CONTENT
+
+
+def test_all_mirrors_failing_lists_each_and_the_ways_on(server, register):
+    register(f"{server.url}/a", "http://127.0.0.1:1/b", "http://name.invalid/c")
+    with pytest.raises(ResourceError) as error:
+        fetch(FILE)
+    message = str(error.value)
+    assert f"{server.url}/a: HTTP 404 Not Found" in message
+    assert "http://127.0.0.1:1/b: " in message
+    assert "http://name.invalid/c: " in message
+    assert "put the file there yourself (SHA-256 " in message
+    assert "datasets.<name>.archive, quality.features.weights, or a model's pretrained.file" in message
+    assert files() == set()
+
+
+@pytest.mark.usefixtures("mirror")
+def test_another_file_under_the_name_is_replaced_but_kept(caplog):
+    FILE.parent.mkdir()
+    FILE.write_bytes(b"mine")
+    with caplog.at_level(logging.WARNING, "ddpm"):
+        fetch(FILE)
+    assert FILE.read_bytes() == CONTENT
+    assert Path("resources/thing.bin.old1").read_bytes() == b"mine"
+
+
+@pytest.mark.usefixtures("mirror")
+def test_a_full_disk_keeps_the_part(small_disk, monkeypatch):
+    (small_disk / "config").mkdir()
+    (small_disk / "config/resources.yaml").write_text(Path("config/resources.yaml").read_text())
+    monkeypatch.chdir(small_disk)
+    with pytest.raises(OutputError, match=r"thing\.bin\.part: cannot be written \(the disk is full"):
+        fetch(FILE)
+    part = PART.read_bytes()
+    assert len(part) > 100_000
+    assert CONTENT.startswith(part)
+    assert not FILE.exists()
+
+
+def test_two_processes_fetch_once(server, mirror):
+    """The second finds the part held, waits, and then finds the file."""
+    mirror.hold = threading.Event()
+    command = [sys.executable, "-m", "ddpm.cli", "fetch", str(FILE)]
+    runs = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [run.stderr for run in runs]
+    # One of the two says that it waits; only then is the other's download let go.
+    waiting = threading.Event()
+    output: list[list[str]] = [[], []]
+
+    def read(index: int) -> None:
+        for line in said[index]:
+            output[index].append(line)
+            if "another process is fetching it" in line:
+                waiting.set()
+
+    readers = [threading.Thread(target=read, args=[index]) for index in range(2)]
+    for reader in readers:
+        reader.start()
+    assert waiting.wait(60), output
+    mirror.hold.set()
+    assert [run.wait(60) for run in runs] == [0, 0]
+    for reader in readers:
+        reader.join()
+    assert len(server.requests) == 1
+    assert FILE.read_bytes() == CONTENT
+    assert files() == {"thing.bin"}
+
+
+@pytest.mark.usefixtures("register")
+def test_whoever_waited_takes_the_part_that_is_there_by_then(monkeypatch):
+    waits, sizes = threading.Event(), []
+    monkeypatch.setattr(logging.getLogger("ddpm"), "info", lambda _: waits.set())
+
+    def second() -> None:
+        with PartFile(FILE) as part:
+            sizes.append(part.size)
+
+    thread = threading.Thread(target=second)
+    with PartFile(FILE) as part:
+        part.append(b"x")
+        thread.start()
+        assert waits.wait(60)
+        assert sizes == []
+        # Meanwhile a third process has finished this part and begun another.
+        PART.unlink()
+        PART.write_bytes(b"another")
+    thread.join()
+    assert sizes == [7]
+
+
+HUGGING_FACE = Path("resources/huggingface/google/ddpm-cifar10-32/v1.0/unet/weights.safetensors")
+RESOLVED = "/google/ddpm-cifar10-32/resolve/v1.0/unet/weights.safetensors"
+
+
+@pytest.fixture
+def hub(server, register, monkeypatch) -> Answers:
+    monkeypatch.setenv("HF_ENDPOINT", f"{server.url}/")
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    register()
+    server.answers[RESOLVED] = Answers(CONTENT, etag='"1"')
+    return server.answers[RESOLVED]
+
+
+@pytest.mark.usefixtures("hub")
+def test_hugging_face_with_a_revision(server):
+    fetch(HUGGING_FACE)
+    assert HUGGING_FACE.read_bytes() == CONTENT
+    assert fetch(HUGGING_FACE) is False
+    assert server.requests[0][1]["Authorization"] is None
+
+
+def test_the_token_goes_to_the_hub_and_not_to_another_host(server, hub, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "secret")
+    hub.redirect = f"{server.url.replace('127.0.0.1', 'localhost')}/storage"
+    server.answers["/storage"] = Answers(CONTENT)
+    fetch(HUGGING_FACE)
+    assert [(path, headers["Authorization"]) for path, headers in server.requests] == [
+        (RESOLVED, "Bearer secret"),
+        ("/storage", None),
+    ]
+
+
+@pytest.mark.parametrize("etag", ['"1"', ""])
+def test_without_a_hash_only_the_same_version_is_continued(server, hub, etag):
+    hub.etag = etag
+    hub.break_after = [HALF]
+    fetch(HUGGING_FACE)
+    assert HUGGING_FACE.read_bytes() == CONTENT
+    assert server.ranges(RESOLVED) == [None, f"bytes={HALF}-" if etag else None]
+
+
+def test_without_a_hash_the_rest_of_another_version_is_not_taken(server, hub):
+    hub.break_after = [HALF, 0, 0]
+    with pytest.raises(ResourceError):
+        fetch(HUGGING_FACE)
+    hub.content, hub.etag, hub.conditions = CONTENT[::-1], '"2"', False
+    fetch(HUGGING_FACE)
+    assert HUGGING_FACE.read_bytes() == CONTENT[::-1]
+    assert server.ranges(RESOLVED)[3:] == [f"bytes={HALF}-", None]
+
+
+def test_without_a_hash_or_a_length(hub):
+    hub.content_length = -1
+    fetch(HUGGING_FACE)
+    assert HUGGING_FACE.read_bytes() == CONTENT
+
+
+def test_a_whole_part_of_unknown_size(server, hub):
+    """A run that ended just before the renaming: nothing follows the part, says the server."""
+    hub.break_after = [HALF, 0, 0]
+    with pytest.raises(ResourceError):
+        fetch(HUGGING_FACE)
+    HUGGING_FACE.with_name("weights.safetensors.part").write_bytes(CONTENT)
+    server.requests.clear()
+    fetch(HUGGING_FACE)
+    assert HUGGING_FACE.read_bytes() == CONTENT
+    assert server.ranges(RESOLVED) == [f"bytes={len(CONTENT)}-"]
+
+
+def test_a_repository_that_asks_for_a_login(hub):
+    hub.statuses = [401]
+    with pytest.raises(ResourceError, match=r"HTTP 401 Unauthorized\n.*asks for a login needs HF_TOKEN"):
+        fetch(HUGGING_FACE)
+
+
+def test_the_command(mirror, capsys):
+    mirror.break_after = [HALF]
+    assert main(["fetch", str(FILE), "--log", "fetch.log"]) == 0
+    log = Path("fetch.log").read_text()
+    assert "broke off after 750,000" in log
+    assert "fetch thing.bin: 2/2 MB" in log
+    assert "SHA-256 as expected" in log
+    assert main(["fetch", str(FILE)]) == 0
+    assert "resources/thing.bin: is there, SHA-256 as expected" in capsys.readouterr().err
+    assert main(["fetch", str(FILE), "resources/thong.bin"]) == 2
+    assert "did you mean 'thing.bin'" in capsys.readouterr().err
