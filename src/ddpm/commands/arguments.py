@@ -21,6 +21,15 @@ def add_sample_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sampling", type=int, default=0, help="sampling seed (default 0)")
 
 
+def require_trained(study: Study, model: str) -> None:
+    """Raises StudyError if the model is not trained but has published weights."""
+    if study.model(model).pretrained is not None:
+        raise StudyError(
+            f"{study.file}: {model} has published weights (`pretrained`) and is not trained: run "
+            f"`ddpm pretrained {study.file} --model {model}`, or remove `pretrained`"
+        )
+
+
 def require_model(study: Study, model: str) -> str:
     """The model's name if the study has it.
 

@@ -6,7 +6,7 @@ import argparse
 import logging
 from typing import TYPE_CHECKING, Any
 
-from ddpm.commands.arguments import add_model_arguments, require_model
+from ddpm.commands.arguments import add_model_arguments, require_model, require_trained
 from ddpm.errors import StateError
 from ddpm.files import require_writable
 from ddpm.provenance import git_commit, hardware
@@ -14,6 +14,11 @@ from ddpm.study import Study, layout
 from ddpm.study.fingerprint import training_fingerprint
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import Tensor
+
+    from ddpm.training.checkpoints import Checkpoints
     from ddpm.training.loop import Outcome, Training
 
 logger = logging.getLogger("ddpm")
@@ -30,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(study: Study, arguments: argparse.Namespace) -> None:
     """Trains, or continues training, and writes the averaged weights and the training curve."""
     model, seed = require_model(study, arguments.model), arguments.seed
+    require_trained(study, model)
     from ddpm.data.store import read_manifest
     from ddpm.training.state import StateFolder
 
@@ -49,8 +55,6 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
         logger.info(f"train {model} seed {seed}: {weights} is complete; --restart trains it anew")
         return
     training = _training(study, model, seed, arguments.device)
-    outcome = training.run(states, f"train {model} seed {seed}")
-    training.save(states)
     provenance = {
         "study": study.name,
         "model": model,
@@ -59,10 +63,10 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
         "git_commit": git_commit(),
         "data_hash": manifest["data_hash"],
         "hardware": hardware(arguments.device),
-        "status": outcome.status,
-        "updates": training.updates,
     }
-    _write(study, names, outcome, provenance)
+    outcome = training.run(states, f"train {model} seed {seed}", _checkpoints(study, names, provenance))
+    training.save(states)
+    _write(study, names, outcome, provenance | {"status": outcome.status, "updates": training.updates})
     states.clear()
 
 
@@ -78,6 +82,18 @@ def _training(study: Study, model: str, seed: int, device: str) -> Training:
     network = build_network(study, model, seed).to(device)
     process = build_process(study, model).to(device)
     return Training(network, process, settings.diffusion.loss, settings.training, images, seed)
+
+
+def _checkpoints(study: Study, names: dict[str, Any], provenance: dict[str, Any]) -> Checkpoints:
+    from ddpm.network.weights import TRAINED, save_weights
+    from ddpm.training.checkpoints import Checkpoints
+
+    def keep(step: int, average: Mapping[str, Tensor]) -> None:
+        path = layout.path(layout.CHECKPOINT, study.name, **names, step=step)
+        save_weights(path, average, provenance | {"status": TRAINED, "updates": step})
+        logger.info("wrote %s", path)
+
+    return Checkpoints(study.model(names["model"]).checkpoints.steps, keep)
 
 
 def _check_finished(weights: Any, fingerprint: str) -> None:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from ddpm.errors import DivergedError
 from ddpm.provenance import git_commit, hardware
-from ddpm.study import Study, layout
-from ddpm.study.fingerprint import training_fingerprint
+from ddpm.study import Study
+from ddpm.study.dependencies import weights_file
+from ddpm.study.fingerprint import weights_fingerprint
 
 if TYPE_CHECKING:
     from ddpm.model import TrainedModel
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 def open_trained_model(
     study: Study, model: str, seed: int, device: str, result: dict[str, Any]
 ) -> tuple[TrainedModel | None, dict[str, Any]]:
-    """The model of a training run, or None if it diverged, and the provenance of a result made with it.
+    """The model with the weights that are evaluated, or None if its training diverged; and provenance.
 
     Args:
         study: the study.
@@ -26,7 +27,8 @@ def open_trained_model(
         result: what the provenance says of the result itself, its settings' fingerprint for one.
 
     Returns:
-        the model, and the provenance of its weights with `result`, this commit and this hardware.
+        the model, and the provenance of a result made with it: that of its weights with `result`, this commit
+        and this hardware.
 
     Raises:
         WeightsError: the weights are missing, damaged, of another network or of other settings.
@@ -34,10 +36,10 @@ def open_trained_model(
     from ddpm.model import load_model
     from ddpm.network.weights import read_weights
 
-    path = layout.path(layout.WEIGHTS, study.name, model=model, seed=seed)
+    path = weights_file(study, model, seed)
     here = {"git_commit": git_commit(), "hardware": hardware(device)}
     try:
-        trained = load_model(study, model, str(path), training_fingerprint(study, model), device)
+        trained = load_model(study, model, path, weights_fingerprint(study, model), device)
     except DivergedError:
         return None, read_weights(path)[1] | here | result
     return trained, trained.provenance | here | result

@@ -20,6 +20,12 @@ class Batch:
     index: Tensor
     noise: Tensor
 
+    def shards(self, count: int) -> list[Batch]:
+        """The batch in `count` consecutive parts of one size; `count` must divide B."""
+        size = len(self.x_0) // count
+        parts = (tensor.split(size) for tensor in (self.x_0, self.index, self.noise))
+        return [Batch(*tensors) for tensors in zip(*parts, strict=True)]
+
 
 class Batches:
     """Draws the batch of any update, in any order.

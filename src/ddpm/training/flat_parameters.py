@@ -32,11 +32,28 @@ class FlatParameters:
             for (name, parameter), part in zip(self._named.items(), parts, strict=True)
         }
 
+    @property
+    def gradient(self) -> Tensor:
+        """The vector of all gradients, float32 [n]."""
+        assert self.vector.grad is not None
+        return self.vector.grad
+
+    @torch.no_grad()
+    def take_gradient(self, total: Tensor | None) -> Tensor:
+        """Adds the gradient to `total` (None for zero), leaves zero in its place, and returns the sum."""
+        total = self.gradient.clone() if total is None else total.add_(self.gradient)
+        self.gradient.zero_()
+        return total
+
+    @torch.no_grad()
+    def set_gradient(self, gradient: Tensor) -> None:
+        """Takes over a gradient, float32 [n]."""
+        self.gradient.copy_(gradient)
+
     @torch.no_grad()
     def clip_gradient(self, largest: float | None) -> Tensor:
         """Scales the gradient to a global norm of at most `largest`; returns the norm before."""
-        gradient = self.vector.grad
-        assert gradient is not None
+        gradient = self.gradient
         # Summed in float64: a float32 sum over millions of squares is off by 1e-5.
         norm = torch.linalg.vector_norm(gradient, dtype=torch.float64).to(gradient.dtype)
         if largest is not None:

@@ -17,9 +17,11 @@ from ddpm.network.weights import TRAINED
 from ddpm.progress import Progress
 from ddpm.random_numbers import Stream, derived_seed
 from ddpm.training.batches import Batch, Batches
+from ddpm.training.checkpoints import Checkpoints
 from ddpm.training.curve import Curve
 from ddpm.training.ema import ema_decay, update_ema
 from ddpm.training.flat_parameters import FlatParameters
+from ddpm.training.gradient import clipped_gradient
 from ddpm.training.optimiser import Adam, learning_rate
 from ddpm.training.signals import StopRequest
 from ddpm.training.state import SavedState, StateFolder
@@ -79,21 +81,31 @@ class Training:
     def update(self, batch: Batch) -> None:
         """One gradient step on the mean loss of a batch (Algorithm 1), then the average."""
         with dropout_stream(self.seed, self.updates, batch.x_0.device):
-            losses = training_losses(
-                self.process, self.network, self.loss, batch.x_0, batch.index, batch.noise
+            loss, norm = clipped_gradient(
+                self.parameters,
+                self._mean_loss,
+                batch,
+                self.settings.gradient_clip,
+                self.settings.gradient_clip_shards,
             )
-            loss = losses.mean()
-            loss.backward()
-        norm = self.parameters.clip_gradient(self.settings.gradient_clip)
         rate = learning_rate(self.updates, self.settings.learning_rate, self.settings.warmup_steps)
         self.adam.step(self.updates, rate)
         decay = ema_decay(self.updates, self.settings.ema_decay, self.settings.ema_ramp)
         update_ema(self.average, self.parameters.vector, decay)
         self.updates += 1
-        self.curve.add(self.updates, loss.detach(), norm, rate)
+        self.curve.add(self.updates, loss, norm, rate)
 
-    def run(self, states: StateFolder, title: str) -> Outcome:
+    def _mean_loss(self, batch: Batch) -> Tensor:
+        losses = training_losses(self.process, self.network, self.loss, batch.x_0, batch.index, batch.noise)
+        return losses.mean()
+
+    def run(self, states: StateFolder, title: str, checkpoints: Checkpoints | None = None) -> Outcome:
         """Continues from the saved state, if any, to the last update or to divergence.
+
+        Args:
+            states: where the state is saved.
+            title: for the progress line.
+            checkpoints: keeps the averaged weights of some steps; None for none.
 
         Raises:
             Stopped: a signal asked to stop; the state was saved.
@@ -111,6 +123,8 @@ class Training:
         ):
             while self.updates < self.settings.steps:
                 self.update(self.batches[self.updates])
+                if checkpoints is not None:
+                    checkpoints.after(self.updates, self.parameters.views(self.average))
                 if self.updates % self.settings.log_every == 0 or self.updates == self.settings.steps:
                     self.curve.close_interval()
                     if self.curve.diverged_at is not None:
