@@ -96,7 +96,7 @@ def test_training_twice_does_nothing_and_other_settings_are_refused(short, capsy
     assert "trained with other settings" in capsys.readouterr().err
     assert weights.read_bytes() == content
     assert main(["sample", "config/short.yaml", "--model", "epsilon_L_simple"]) == 2
-    assert "trained with other settings than config/short.yaml has now" in capsys.readouterr().err
+    assert "made with other settings than config/short.yaml has now" in capsys.readouterr().err
     assert train("--restart") == 0
     assert weights.read_bytes() != content
 

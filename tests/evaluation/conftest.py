@@ -9,7 +9,7 @@ import torch
 
 from ddpm.commands import data, features
 from ddpm.data.store import read_images, read_manifest
-from ddpm.evaluation.features import Extractor, classifier_extractor
+from ddpm.evaluation.features import Extractor, open_extractor
 from ddpm.evaluation.protocol import Judge
 from ddpm.evaluation.quality import open_judge
 from ddpm.study import Study, load_study
@@ -88,7 +88,7 @@ def test(study: Study) -> np.ndarray:
 
 @pytest.fixture
 def extractor(study: Study) -> Extractor:
-    return classifier_extractor(study)
+    return open_extractor(study)
 
 
 @pytest.fixture

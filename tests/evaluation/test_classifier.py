@@ -13,7 +13,7 @@ from ddpm.data.store import read_labels, write_dataset
 from ddpm.errors import WeightsError
 from ddpm.evaluation.classifier import MEAN_SQUARE, Classifier, accuracy, train_classifier
 from ddpm.evaluation.classifier_file import load_classifier
-from ddpm.evaluation.features import classifier_extractor
+from ddpm.evaluation.features import open_extractor
 from ddpm.files import sha256
 from ddpm.study import load_study
 from ddpm.study.evaluation import ClassifierSettings
@@ -83,14 +83,14 @@ def test_a_bad_judge_is_refused_and_not_written(study, one_thread):
 def test_a_missing_file_names_the_command(study):
     PATH.unlink()
     with pytest.raises(WeightsError, match=r"no trained classifier.*ddpm features tiny\.yaml"):
-        classifier_extractor(study)
+        open_extractor(study)
 
 
 @pytest.mark.parametrize("length", [0, 5, 200, -1])
 def test_a_truncated_file_is_refused(study, length):
     rewrite(PATH.read_bytes()[:length])
     with pytest.raises(WeightsError, match=r"classifier\.safetensors: truncated.*ddpm features"):
-        classifier_extractor(study)
+        open_extractor(study)
 
 
 def test_another_networks_weights_are_refused(study):
@@ -112,14 +112,14 @@ def test_another_networks_weights_are_refused(study):
 
 def test_a_classifier_of_other_settings_is_refused(study):
     with pytest.raises(WeightsError, match=r"other settings than quality\.features.*ddpm features"):
-        classifier_extractor(study_with("epochs: 7"))
+        open_extractor(study_with("epochs: 7"))
 
 
 def test_a_classifier_of_other_data_is_refused(study, train, test):
     labels = np.zeros(len(train), np.int64), np.zeros(len(test), np.int64)
     write_dataset(study, "digits", Splits(train, labels[0], test, labels[1]))
     with pytest.raises(WeightsError, match=r"trained on other data.*ddpm features"):
-        classifier_extractor(study)
+        open_extractor(study)
 
 
 def test_the_file_is_the_same_each_time_it_is_written(study, tmp_path):

@@ -4,7 +4,8 @@ import torch
 
 from ddpm.data.scaling import to_model
 from ddpm.evaluation.classifier_file import load_classifier
-from ddpm.evaluation.features import ImageDataset, extract_features, register_classifier
+from ddpm.evaluation.classifier_features import register_classifier
+from ddpm.evaluation.features import ImageDataset, extract_features
 
 
 def test_grey_images_are_shown_with_three_channels(train):

@@ -156,10 +156,10 @@ def test_the_trap_of_the_cache_is_there(judge, train, test):
 
 def test_other_weights_are_another_cache_entry(judge, train, test):
     scores(test, train, judge, ["FID"])
-    entries = len(list(judge.cache.iterdir()))
+    entries = len(list(judge.cache.folder.iterdir()))
     other = dataclasses.replace(judge.extractor, weights_hash="0" * 64)
     scores(test, train, dataclasses.replace(judge, extractor=other), ["FID"])
-    assert len(list(judge.cache.iterdir())) == 2 * entries
+    assert len(list(judge.cache.folder.iterdir())) == 2 * entries
 
 
 def test_features_are_computed_once(judge, train, test, monkeypatch):

@@ -53,7 +53,8 @@ def _terms(study: Study, model: str, arguments: argparse.Namespace, trained: Tra
     from ddpm.evaluation.bound_terms import bound_terms
 
     settings, timesteps = study.likelihood, trained.process.timesteps
-    images = read_images(study, study.model(model).dataset, arguments.split)
+    split = read_images(study, study.model(model).dataset, arguments.split)
+    images = split[: settings.evaluated(len(split))]
     shards = settings.shards(len(images), timesteps)
     if not 0 <= arguments.shard < shards:
         raise StudyError(

@@ -35,19 +35,20 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
 
     model = require_model(study, arguments.model)
     names = {"model": model, "seed": arguments.seed, "split": arguments.split}
-    images = read_manifest(study, study.model(model).dataset)["counts"][arguments.split]
+    size = read_manifest(study, study.model(model).dataset)["counts"][arguments.split]
+    images = study.likelihood.evaluated(size)
     shards = bound_shards(study, model, arguments.seed, arguments.split)
     provenance = read_provenance(shards[0])
     rows_path = layout.path(layout.LIKELIHOOD_ROWS, study.name, **names)
     curve_path = layout.path(layout.RATE_DISTORTION, study.name, **names)
     if provenance["status"] != "trained":
-        write_measurements(rows_path, _rows(study, arguments, provenance, None))
+        write_measurements(rows_path, _rows(study, arguments, provenance, None, size))
         write_frame(curve_path, _empty_curve(), provenance)
         return
     frame = read_bound_terms(shards, images)
     result = likelihood(frame)
     write_frame(curve_path, rate_distortion(frame), provenance)
-    write_measurements(rows_path, _rows(study, arguments, provenance, result))
+    write_measurements(rows_path, _rows(study, arguments, provenance, result, size))
     value, error = result.parts["NLL"]
     logger.info(
         f"likelihood {model} seed {arguments.seed} {arguments.split}: NLL <= {value:.3f} +- {error or 0:.3f} "
@@ -56,7 +57,11 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
 
 
 def _rows(
-    study: Study, arguments: argparse.Namespace, provenance: dict[str, Any], result: Likelihood | None
+    study: Study,
+    arguments: argparse.Namespace,
+    provenance: dict[str, Any],
+    result: Likelihood | None,
+    split_size: int,
 ) -> list[Measurement]:
     from ddpm.measurements import Measurement
 
@@ -65,6 +70,8 @@ def _rows(
         f"bound of all {timesteps} terms, one noise draw each, x0-hat clipped; "
         "spread: standard error over images"
     )
+    if result is not None and result.n < split_size:
+        protocol += f"; only the first {result.n:,} of {split_size:,} {arguments.split} images"
     if result is None:
         protocol = f"no bound: training {provenance['status']}"
     parts = result.parts if result else dict.fromkeys(METRICS, (float("nan"), None))
@@ -93,4 +100,6 @@ def _rows(
 def _empty_curve() -> Any:
     import pandas as pd
 
-    return pd.DataFrame({name: [] for name in ("t", "reverse_steps", "term", "mse", "rate", "rmse")})
+    from ddpm.evaluation.rate_distortion import COLUMNS
+
+    return pd.DataFrame({name: [] for name in COLUMNS})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ddpm.data.store import read_images, read_labels, read_manifest
-from ddpm.errors import DataError, WeightsError
+from ddpm.errors import DataError, StudyError, WeightsError
 from ddpm.evaluation.classifier import Classifier, accuracy, train_classifier
 from ddpm.evaluation.classifier_file import ClassifierRecord
 from ddpm.provenance import git_commit, hardware
@@ -15,10 +15,16 @@ def train_features(study: Study, device: str = "cpu") -> tuple[Classifier, Class
     """Trains the classifier of `quality.features` and measures it on the test split.
 
     Raises:
+        StudyError: the study's features are not a classifier's.
         DataError: the data set is missing, damaged, or has fewer than two classes.
         WeightsError: its test accuracy is below `required_accuracy`.
     """
     settings = study.quality.features
+    if settings.kind != "classifier":
+        raise StudyError(
+            f"{study.file}: quality.features: {settings.kind} weights are fetched, not trained: "
+            f"run `ddpm fetch {settings.weights}`"
+        )
     manifest = read_manifest(study, settings.dataset)
     labels = read_labels(study, settings.dataset, "train")
     if labels.min() < 0 or labels.max() < 1:

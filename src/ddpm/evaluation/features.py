@@ -1,34 +1,21 @@
 """Feature extractors as torch-fidelity knows them, and the features of image sets.
 
-Everything downstream takes an `Extractor`, so that Inception (which torch-fidelity registers itself as
-"inception-v3-compat") can stand where the classifier stands now.
+Everything downstream takes an `Extractor`: the study's own classifier, or Inception.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import functools
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ddpm.data.scaling import to_model
-from ddpm.data.store import read_manifest
-from ddpm.errors import WeightsError
-from ddpm.evaluation.classifier import FEATURES
-from ddpm.evaluation.classifier_file import load_classifier
-from ddpm.files import sha256
 from ddpm.progress import Progress
-from ddpm.study import Study, layout
-from ddpm.study.fingerprint import features_fingerprint
+from ddpm.study import Study
 from ddpm.torchvision_import import prepare_torchvision
-
-CLASSIFIER = "ddpm-classifier"
-_FEATURES, _LOGITS = "features", "logits"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +30,7 @@ class Extractor:
         features, classes: widths of the two layers.
         image_shape: [C, H, W] that it takes, or None for any.
         description: for the protocol text of measurements.
+        published_images: images in the published scores by this extractor; None if there are none.
     """
 
     name: str
@@ -54,6 +42,23 @@ class Extractor:
     classes: int
     image_shape: tuple[int, int, int] | None
     description: str
+    published_images: int | None = None
+
+
+def open_extractor(study: Study) -> Extractor:
+    """The extractor of `quality.features`, its weights checked, registered with torch-fidelity.
+
+    Raises:
+        WeightsError: its file is missing, damaged, or not the one that the study asks for.
+        DataError: the manifest of the data set that it was trained on cannot be read.
+    """
+    if study.quality.features.kind == "inception":
+        from ddpm.evaluation.inception_features import inception_extractor
+
+        return inception_extractor(study.quality.features)
+    from ddpm.evaluation.classifier_features import classifier_extractor
+
+    return classifier_extractor(study, study.quality.features)
 
 
 class ImageDataset(Dataset[Tensor]):
@@ -85,82 +90,6 @@ class ImageDataset(Dataset[Tensor]):
         if self._progress is not None:
             self._progress.advance(len(indices))
         return [self[index] for index in indices]
-
-
-def classifier_extractor(study: Study) -> Extractor:
-    """The study's trained classifier as an extractor, registered with torch-fidelity.
-
-    Raises:
-        WeightsError: its file is missing, truncated, another network's, or was trained under other settings
-            or on other data than the study has now.
-        DataError: the manifest of its data set cannot be read.
-    """
-    path = layout.path(layout.FEATURES, study.name)
-    remedy = f"run `ddpm features {study.file}`"
-    _, record = load_classifier(path, remedy)
-    if record.settings != features_fingerprint(study):
-        raise WeightsError(
-            f"{path}: was trained under other settings than quality.features has now; {remedy}"
-        )
-    if record.data_hash != read_manifest(study, study.quality.features.dataset)["data_hash"]:
-        raise WeightsError(f"{path}: was trained on other data than the study has now; {remedy}")
-    weights_hash = sha256(path)
-    return Extractor(
-        name=register_classifier(),
-        weights_path=path,
-        weights_hash=weights_hash,
-        features_layer=_FEATURES,
-        logits_layer=_LOGITS,
-        features=FEATURES,
-        classes=record.classes,
-        image_shape=record.image_shape,
-        description=(
-            f"{FEATURES} scaled features of a {study.quality.features.dataset} classifier "
-            f"(test accuracy {record.accuracy:.3f}, weights {weights_hash[:12]})"
-        ),
-    )
-
-
-@functools.cache
-def register_classifier() -> str:
-    """Registers the classifier with torch-fidelity, once, and returns its name there."""
-    prepare_torchvision()
-    from torch_fidelity import FeatureExtractorBase, register_feature_extractor
-
-    class ClassifierFeatures(FeatureExtractorBase):  # type: ignore[misc, unused-ignore]
-        """The classifier at `feature_extractor_weights_path`; features and logits in float64."""
-
-        def __init__(
-            self, name: str, features_list: list[str], feature_extractor_weights_path: str, **_: Any
-        ) -> None:
-            super().__init__(name, features_list)
-            self.classifier, _record = load_classifier(feature_extractor_weights_path)
-
-        @staticmethod
-        def get_provided_features_list() -> tuple[str, ...]:
-            return (_FEATURES, _LOGITS)
-
-        @staticmethod
-        def get_default_feature_layer_for_metric(metric: str) -> str:
-            return _LOGITS if metric == "isc" else _FEATURES
-
-        @staticmethod
-        def can_be_compiled() -> bool:
-            return False
-
-        @staticmethod
-        def get_dummy_input_for_compile() -> Tensor:
-            return torch.zeros(1, 3, 8, 8, dtype=torch.uint8)
-
-        def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-            """Features of uint8 [n, 3, H, W]; a grey image's three channels are one again."""
-            channels = self.classifier.image_shape[0]
-            features, logits = self.classifier(to_model(images[:, :channels]))
-            layers = {_FEATURES: features.double(), _LOGITS: logits.double()}
-            return tuple(layers[name] for name in self.features_list)
-
-    register_feature_extractor(CLASSIFIER, ClassifierFeatures)
-    return CLASSIFIER
 
 
 def extract_features(

@@ -7,9 +7,8 @@ from collections.abc import Iterable
 
 from ddpm.data.store import read_images, read_manifest
 from ddpm.errors import DataError
-from ddpm.evaluation.features import classifier_extractor
 from ddpm.evaluation.protocol import METRICS, Score
-from ddpm.evaluation.quality import measure_quality, missing_scores, open_judge
+from ddpm.evaluation.quality import measure_quality, missing_scores, open_study_judge
 from ddpm.evaluation.samples import Samples, read_samples
 from ddpm.measurements import Measurement
 from ddpm.progress import Progress
@@ -54,7 +53,7 @@ def quality_rows(study: Study, run: Run, device: str = "cpu") -> list[Measuremen
     total = len(samples.images) + sum(map(len, references.values()))
     scores = []
     with (
-        open_judge(classifier_extractor(study), study.quality, device) as judge,
+        open_study_judge(study, device) as judge,
         Progress(f"quality {run}", total, "images") as progress,
     ):
         for split, metrics in METRICS_AGAINST.items():

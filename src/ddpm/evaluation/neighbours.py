@@ -8,7 +8,7 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 from ddpm.data.store import read_images
-from ddpm.evaluation.features import Extractor, classifier_extractor, extract_features
+from ddpm.evaluation.features import Extractor, extract_features, open_extractor
 from ddpm.evaluation.model_quality import Run, read_run
 from ddpm.progress import Progress
 from ddpm.provenance import git_commit, hardware
@@ -106,7 +106,7 @@ def study_neighbours(
     """
     run = Run(settings.model, study.model(settings.model).seeds[0], study.sampling.seeds[0])
     samples = read_run(study, run)
-    extractor = classifier_extractor(study)
+    extractor = open_extractor(study)
     train = read_images(study, study.model(run.model).dataset, "train")
     shown = samples.images[: settings.samples]
     arrays = neighbour_arrays(shown, train, settings.neighbours, extractor, study.quality.batch_size, device)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from ddpm.data.store import read_images
 from ddpm.errors import DataError
-from ddpm.evaluation.features import classifier_extractor
 from ddpm.evaluation.model_quality import Run, model_rows, no_samples, read_run
-from ddpm.evaluation.quality import measure_quality, missing_scores, open_judge
+from ddpm.evaluation.quality import measure_quality, missing_scores, open_study_judge
 from ddpm.measurements import Measurement
 from ddpm.progress import Progress
 from ddpm.study import Study
@@ -40,7 +39,7 @@ def progressive_rows(study: Study, run: Run, device: str = "cpu") -> list[Measur
     total = len(samples.x0_hat) * len(samples.images) + len(train)
     rows: list[Measurement] = []
     with (
-        open_judge(classifier_extractor(study), study.quality, device) as judge,
+        open_study_judge(study, device) as judge,
         Progress(f"progressive quality {run}", total, "images") as progress,
     ):
         for steps, images in zip(samples.reverse_steps, samples.x0_hat, strict=True):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 from typing import Any
 
 from ddpm.evaluation.classifier import FEATURES_OF_INCEPTION
+from ddpm.evaluation.feature_cache import FeatureCache
 from ddpm.evaluation.features import Extractor
 from ddpm.study.evaluation import QualitySettings
 
@@ -46,13 +46,13 @@ class Judge:
         extractor: whose features are compared.
         settings: sizes of batches, splits and subsets.
         device: "cpu" or "cuda".
-        cache: folder in which torch-fidelity keeps features, under names that hold the content's hash.
+        cache: where torch-fidelity keeps features, under names that hold the content's hash.
     """
 
     extractor: Extractor
     settings: QualitySettings
     device: str
-    cache: Path
+    cache: FeatureCache
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,7 +109,7 @@ class Protocol:
             "prc_neighborhood": self.neighbourhood,
             "prc_batch_size": _PRECISION_RECALL_BLOCK,
             "datasets_download": False,
-            "cache_root": str(self.judge.cache),
+            "cache_root": str(self.judge.cache.folder),
             "rng_seed": SEED,
             # No forked DataLoader workers; precision and recall in blocks, not with an n x n matrix.
             "save_cpu_ram": True,
@@ -120,8 +120,16 @@ class Protocol:
         """A metric's score from torch-fidelity's result."""
         key, spread_key = KEYS[metric]
         spread = values[spread_key] if spread_key else None
-        text = f"{self._describe(metric)}; {self.judge.extractor.description}"
+        text = f"{self._describe(metric)}{self._shortfall}; {self.judge.extractor.description}"
         return Score(metric, split_of(metric, self.split), values[key], spread, self.n, text)
+
+    @property
+    def _shortfall(self) -> str:
+        """That there are fewer images than in the published scores; empty if there are not."""
+        published = self.judge.extractor.published_images
+        if published is None or self.n >= published:
+            return ""
+        return f"; {self.n:,} images, fewer than the {published:,} of the published scores"
 
     def _describe(self, metric: str) -> str:
         settings = self.judge.settings

@@ -17,18 +17,42 @@ from pathlib import Path
 import numpy as np
 
 from ddpm.errors import DataError
-from ddpm.evaluation.features import Extractor, ImageDataset
+from ddpm.evaluation.feature_cache import FeatureCache
+from ddpm.evaluation.features import Extractor, ImageDataset, open_extractor
 from ddpm.evaluation.protocol import METRICS, Judge, Protocol, Score, split_of
 from ddpm.progress import Progress
+from ddpm.study import Study, layout
 from ddpm.study.evaluation import QualitySettings
 from ddpm.torchvision_import import prepare_torchvision
 
 
 @contextlib.contextmanager
-def open_judge(extractor: Extractor, settings: QualitySettings, device: str = "cpu") -> Iterator[Judge]:
-    """A judge that computes the features of each set of images once; they are kept until it is closed."""
+def open_judge(
+    extractor: Extractor, settings: QualitySettings, device: str = "cpu", lasting: Path | None = None
+) -> Iterator[Judge]:
+    """A judge that computes the features of each set of images once; they are kept until it is closed.
+
+    Args:
+        extractor: whose features are compared.
+        settings: sizes of batches, splits and subsets.
+        device: "cpu" or "cuda".
+        lasting: folder in which the features of reference images outlast the judge; None for none.
+    """
     with tempfile.TemporaryDirectory(prefix="ddpm-features-") as folder:
-        yield Judge(extractor, settings, device, Path(folder))
+        yield Judge(extractor, settings, device, FeatureCache(Path(folder), lasting))
+
+
+@contextlib.contextmanager
+def open_study_judge(study: Study, device: str = "cpu") -> Iterator[Judge]:
+    """The judge of a study's samples; Inception's features of real images are computed once for all jobs.
+
+    Raises:
+        WeightsError, DataError: the extractor's weights are missing, damaged, or of other settings.
+    """
+    costly = study.quality.features.kind == "inception"
+    lasting = layout.path(layout.FEATURE_CACHE, study.name) if costly else None
+    with open_judge(open_extractor(study), study.quality, device, lasting) as judge:
+        yield judge
 
 
 def measure_quality(
@@ -66,17 +90,21 @@ def measure_quality(
     import torch_fidelity
 
     protocol = Protocol(len(generated), len(reference), split, judge, shuffle)
+    reference_name = _content_name(reference, judge)
+    if judge.cache.take(reference_name) and progress is not None:
+        progress.advance(len(reference))
     values = torch_fidelity.calculate_metrics(
         input1=ImageDataset(generated, progress),
         input2=ImageDataset(reference, progress),
         input1_cache_name=_content_name(generated, judge),
-        input2_cache_name=_content_name(reference, judge),
+        input2_cache_name=reference_name,
         isc="IS" in metrics,
         fid="FID" in metrics,
         kid="KID" in metrics,
         prc="precision" in metrics or "recall" in metrics,
         **protocol.options(),
     )
+    judge.cache.keep(reference_name)
     return [protocol.score(metric, values) for metric in METRICS if metric in metrics]
 
 

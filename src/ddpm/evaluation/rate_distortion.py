@@ -12,6 +12,7 @@ import pandas as pd
 from ddpm.errors import DataError
 from ddpm.traced_files import read_frame
 
+COLUMNS = ("t", "reverse_steps", "term", "mse", "rate", "rmse", "rate_error", "rmse_error")
 GREY_LEVELS = 127.5  # grey levels in one unit of [-1, 1]
 
 
@@ -19,7 +20,7 @@ GREY_LEVELS = 127.5  # grey levels in one unit of [-1, 1]
 class Likelihood:
     """The parts of the bound over n images: value and standard error of the mean, bits/dim.
 
-    RMSE is in grey levels of [0, 255] and has no standard error.
+    RMSE is in grey levels of [0, 255].
     """
 
     n: int
@@ -58,7 +59,9 @@ def likelihood(frame: pd.DataFrame) -> Likelihood:
         "distortion": terms[:, 0],
     }
     values: dict[str, tuple[float, float | None]] = {name: _mean_and_error(x) for name, x in parts.items()}
-    values["RMSE"] = (float(rate_distortion(frame)["rmse"].iloc[0]), None)
+    first = rate_distortion(frame).iloc[0]
+    error = float(first["rmse_error"])
+    values["RMSE"] = (float(first["rmse"]), error if np.isfinite(error) else None)
     return Likelihood(len(frame), values)
 
 
@@ -67,24 +70,45 @@ def rate_distortion(frame: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         columns t, reverse_steps (T - t + 1), term (L_{t-1}, bits/dim), mse (of x0-hat on [-1, 1]),
-        rate (L_T + sum of terms of larger t: what is needed to know x_t, bits/dim), and rmse
-        (127.5 sqrt of the mean mse over images, grey levels).
+        rate (L_T + sum of terms of larger t: what is needed to know x_t, bits/dim), rmse
+        (127.5 sqrt of the mean mse over images, grey levels), and rate_error and rmse_error, their
+        standard errors over images (NaN for one image).
     """
-    terms = np.stack(frame["terms"].to_list()).astype(np.float64).mean(axis=0)
-    mse = np.stack(frame["mse"].to_list()).astype(np.float64).mean(axis=0)
-    timesteps = len(terms)
+    terms = np.stack(frame["terms"].to_list()).astype(np.float64)
+    mse = np.stack(frame["mse"].to_list()).astype(np.float64)
+    timesteps = terms.shape[1]
     t = np.arange(1, timesteps + 1)
-    beyond = np.append(np.cumsum(terms[::-1])[::-1], 0.0)[1:]
+    rates = _rates(frame["prior"].to_numpy(np.float64), terms)
+    mean_mse = mse.mean(axis=0)
+    rmse = GREY_LEVELS * np.sqrt(mean_mse)
+    # The error of a square root: that of its argument over twice the root.
+    rmse_error = GREY_LEVELS**2 * _errors(mse) / (2 * np.where(rmse > 0, rmse, np.nan))
     return pd.DataFrame(
         {
             "t": t,
             "reverse_steps": timesteps - t + 1,
-            "term": terms,
-            "mse": mse,
-            "rate": frame["prior"].to_numpy(np.float64).mean() + beyond,
-            "rmse": GREY_LEVELS * np.sqrt(mse),
+            "term": terms.mean(axis=0),
+            "mse": mean_mse,
+            "rate": rates.mean(axis=0),
+            "rmse": rmse,
+            "rate_error": _errors(rates),
+            "rmse_error": rmse_error,
         }
     )
+
+
+def _rates(prior: np.ndarray, terms: np.ndarray) -> np.ndarray:
+    """Each image's rate at each t [n, T]: its L_T and its terms of larger t."""
+    beyond = np.zeros_like(terms)
+    beyond[:, :-1] = np.cumsum(terms[:, :0:-1], axis=1)[:, ::-1]
+    return prior[:, None] + beyond
+
+
+def _errors(values: np.ndarray) -> np.ndarray:
+    """Standard errors of the means over images [T]; NaN for one image."""
+    if len(values) < 2:
+        return np.full(values.shape[1], np.nan)
+    return values.std(axis=0, ddof=1) / np.sqrt(len(values))
 
 
 def _mean_and_error(values: np.ndarray) -> tuple[float, float | None]:

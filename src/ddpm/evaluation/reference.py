@@ -8,10 +8,9 @@ from collections.abc import Collection
 import numpy as np
 
 from ddpm.data.store import read_images, read_manifest
-from ddpm.evaluation.features import classifier_extractor
 from ddpm.evaluation.model_quality import METRICS_AGAINST
 from ddpm.evaluation.protocol import METRICS, SEED
-from ddpm.evaluation.quality import measure_quality, open_judge
+from ddpm.evaluation.quality import measure_quality, open_study_judge
 from ddpm.measurements import Measurement
 from ddpm.progress import Progress
 from ddpm.provenance import git_commit, hardware
@@ -67,11 +66,10 @@ def reference_rows(study: Study, dataset: str, device: str = "cpu") -> list[Meas
     """
     manifest = read_manifest(study, dataset)
     splits = {"train": read_images(study, dataset, "train"), "test": read_images(study, dataset, "test")}
-    extractor = classifier_extractor(study)
     sets = references(splits["train"], splits["test"])
     rows: list[Measurement] = []
     with (
-        open_judge(extractor, study.quality, device) as judge,
+        open_study_judge(study, device) as judge,
         Progress(
             f"references {dataset}", sum(len(item.images) for item in sets.values()), "images"
         ) as progress,

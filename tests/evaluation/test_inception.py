@@ -1,0 +1,123 @@
+"""Inception as the judge, with random weights in its own file format: layers, checks, and kept features."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from inception_weights import write_random_weights
+
+from ddpm.errors import DDPMError, WeightsError
+from ddpm.evaluation.features import open_extractor
+from ddpm.evaluation.inception_features import OFFICIAL_WEIGHTS
+from ddpm.evaluation.quality import measure_quality, open_study_judge
+from ddpm.study import Study, load_study, layout
+
+STUDY = """
+title: A study judged by Inception
+datasets: {cifar10: {source: cifar10}}
+models: {model: {dataset: cifar10}}
+quality:
+  batch_size: 8
+  kid_subsets: 2
+  kid_subset_size: 4
+  features: {kind: inception, weights: inception.pth}
+artefacts: {}
+"""
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory, one_thread: None) -> Path:
+    path = tmp_path_factory.mktemp("inception") / "inception.pth"
+    write_random_weights(path)
+    return path
+
+
+@pytest.fixture
+def study(tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
+    """The study with the random weights as those that its registry names."""
+    monkeypatch.chdir(tmp_path)
+    Path("inception.pth").hardlink_to(weights)
+    Path("config").mkdir()
+    entry = {
+        "about": "random weights",
+        "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+        "bytes": weights.stat().st_size,
+        "mirrors": ["http://localhost/inception.pth"],
+    }
+    Path("config/resources.yaml").write_text(yaml.safe_dump({OFFICIAL_WEIGHTS: entry}))
+    Path("config/judged.yaml").write_text(STUDY)
+    return load_study("config/judged.yaml")
+
+
+def images(count: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (count, 3, 32, 32), np.uint8)
+
+
+def test_layers_are_those_of_the_paper(study):
+    extractor = open_extractor(study)
+    assert (extractor.features_layer, extractor.features) == ("2048", 2048)
+    # The original inception score multiplies by the weights only.
+    assert (extractor.logits_layer, extractor.classes) == ("logits_unbiased", 1008)
+    assert extractor.weights_hash[:12] in extractor.description
+
+
+def test_scores_say_that_there_are_fewer_images_than_published(study):
+    with open_study_judge(study) as judge:
+        scores = measure_quality(images(8), images(10, seed=1), "train", judge, ["IS", "FID"])
+    assert [score.metric for score in scores] == ["IS", "FID"]
+    assert all("8 images, fewer than the 50,000 of the published scores" in s.protocol for s in scores)
+    assert all(np.isfinite(score.value) for score in scores)
+
+
+def test_features_of_real_images_outlast_a_job_and_those_of_samples_do_not(study, monkeypatch):
+    real, samples = images(10, seed=1), images(8)
+
+    def fid() -> float:
+        with open_study_judge(study) as judge:
+            [score] = measure_quality(samples, real, "train", judge, ["FID"])
+        return score.value
+
+    first = fid()
+    kept = list(layout.path(layout.FEATURE_CACHE, study.name).iterdir())
+    assert kept and all(file.suffix == ".pt" for file in kept)
+    # What is kept is used: with other content in its place the score changes.
+    statistics = [file for file in kept if "stat" in file.name]
+    assert statistics
+    for file in statistics:
+        content = torch.load(file, weights_only=False)
+        content["mu"] = content["mu"] + 1.0
+        torch.save(content, file)
+    assert fid() > first + 100
+    for file in kept:
+        file.unlink()
+    assert fid() == first
+
+
+def test_other_images_do_not_find_kept_features(study):
+    with open_study_judge(study) as judge:
+        measure_quality(images(8), images(10, seed=1), "train", judge, ["FID"])
+    with open_study_judge(study) as judge:
+        [other] = measure_quality(images(8), images(8), "train", judge, ["FID"])
+    assert other.value == pytest.approx(0, abs=1e-3)
+
+
+def test_weights_that_are_missing(study):
+    Path("inception.pth").unlink()
+    with pytest.raises(
+        WeightsError, match=r"inception\.pth: there are no .*ddpm fetch resources/weights-inc"
+    ):
+        open_extractor(study)
+
+
+def test_weights_that_are_not_the_official_ones(study):
+    content = Path("inception.pth").read_bytes()
+    Path("inception.pth").unlink()
+    Path("inception.pth").write_bytes(content + b"x")
+    with pytest.raises(DDPMError, match=r"inception\.pth: is not the official content"):
+        open_extractor(study)
+    Path("config/judged.yaml").write_text(STUDY.replace("inception.pth}", "inception.pth, official: false}"))
+    extractor = open_extractor(load_study("config/judged.yaml"))
+    assert "unofficial weights" in extractor.description

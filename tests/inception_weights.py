@@ -1,0 +1,22 @@
+"""Weights of torch-fidelity's own Inception network, drawn at random, in the format of its file."""
+
+from pathlib import Path
+
+import torch
+
+from ddpm.torchvision_import import prepare_torchvision
+
+
+def write_random_weights(path: Path, seed: int = 0) -> None:
+    prepare_torchvision()
+    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+    class Untrained(FeatureExtractorInceptionV3):
+        def load_state_dict(self, state_dict, *arguments, **options):
+            """Takes no weights, so that none are needed."""
+
+    torch.save({}, path)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        network = Untrained("untrained", ["2048"], feature_extractor_weights_path=str(path))
+    torch.save(network.state_dict(), path)
