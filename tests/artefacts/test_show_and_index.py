@@ -6,6 +6,7 @@ import argparse
 import re
 from pathlib import Path
 
+import made_up_cifar10
 import made_up_study
 import pytest
 
@@ -121,6 +122,28 @@ def test_index_is_escaped_and_self_contained(study: Study) -> None:
     assert html.count("<body>") == html.count("</html>") == 1
 
 
+def test_the_tables_of_the_papers_scale_are_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    study = made_up_cifar10.make(tmp_path)
+    made_up_cifar10.measure(study)
+    assert "comparison is not built yet: run `snakemake results/made_up/comparison.csv`" in shown(
+        study, capsys
+    )
+    html = page(study)
+    assert ">Numbers in the text</a>" in html
+    assert "<h2>Comparison with the paper</h2>" in html
+    build(study, "text_numbers", "comparison")
+    text = shown(study, capsys)
+    assert all(width(line) <= 100 for line in text.split("\n"))
+    assert "within published spread" in text
+    assert 'href="comparison.csv"' in page(study)
+    assert "FID of the averaged weights over training, for mu_mse, eps_fixed and eps_simple" in caption(
+        study, "checkpoints"
+    )
+
+
 def test_every_figure_of_the_demo_has_a_caption() -> None:
     demo = load_study(made_up_study.PROJECT / "config" / "demo.yaml")
     for figure in demo.artefacts.figures:
@@ -130,7 +153,9 @@ def test_every_figure_of_the_demo_has_a_caption() -> None:
         assert "{" not in words
 
 
-def test_every_figure_that_a_study_may_build_has_a_heading() -> None:
-    figures = [name for name in ArtefactSettings.model_fields if not name.startswith("table")]
+def test_every_artefact_that_a_study_may_build_has_a_heading() -> None:
+    names = list(ArtefactSettings.model_fields)
     assert heading("figure13") == "Figure 13"
-    assert len({heading(name) for name in figures}) == len(figures)
+    assert heading("table1") == "Table 1"
+    assert heading("text_numbers") == "Numbers in the text"
+    assert len({heading(name) for name in names}) == len(names)

@@ -20,7 +20,7 @@ from ddpm.artefacts.tables.rendering.markdown import from_markdown, to_markdown
 from ddpm.artefacts.tables.rendering.plain_text import to_plain_text
 from ddpm.artefacts.tables.rendering.view import Cell, Column, Group, Line, View
 from ddpm.artefacts.tables.rendering.width import width
-from ddpm.artefacts.tables.table4 import nearest_steps
+from ddpm.artefacts.tables.table4_points import nearest_steps
 from ddpm.errors import DataError, StudyError
 from ddpm.measurements import Measurement
 from ddpm.study import Study
@@ -77,8 +77,11 @@ def test_values_are_means_over_training_and_sampling_seeds(study: Study) -> None
     assert ours["IS"] == pytest.approx(8.85)
     assert ours["IS_spread"] == pytest.approx(0.2)
     assert ours["IS_seed_spread"] == pytest.approx(math.sqrt(0.5))
-    assert ours["FID"] == pytest.approx(6.0)
-    assert ours["FID_test"] == pytest.approx(7.0)
+    # FID is 5 + 2 training seed + 0.01 sampling seed.
+    assert ours["FID"] == pytest.approx(6.035)
+    assert ours["FID_test"] == pytest.approx(7.035)
+    assert ours["FID_sampling_spread"] == pytest.approx(0.07 / math.sqrt(2))
+    assert ours["FID_seed_spread"] == pytest.approx(math.sqrt(2))
     assert ours["NLL_test"] == pytest.approx(3.8)
     assert (ours["IS_n"], ours["NLL_test_n"]) == (1000, 500)
     assert (ours["training_seeds"], ours["sampling_seeds"]) == ("0 1", "0 7")
@@ -95,7 +98,7 @@ def test_table1_shows_numbers_as_the_paper_sets_them(study: Study) -> None:
     assert cells(view, "Gated PixelCNN")[:3] == ["4.60", "65.93", "3.03 (2.90)"]
     assert cells(view, "EBM", "Published, CIFAR-10: Unc") == ["6.78", "38.2", "", "", "", "", ""]
     measured = cells(view, "Ours (L_simple), measured here")
-    assert measured[:3] == ["8.85 ± 0.20 [±0.71]", "6.00 [±1.41]", "≤ 3.80 (3.70)"]
+    assert measured[:3] == ["8.85 ± 0.20 [±0.71]", "6.04 ± 0.05 [±1.41]", "≤ 3.80 (3.70)"]
     assert cells(view, "noise")[0] == "1.50"
 
 
@@ -118,13 +121,14 @@ def test_table2_sets_measured_beside_published(study: Study) -> None:
     ]
     simple = row_of(table.frame, row="epsilon_L_simple")
     assert (simple["published_IS"], simple["published_FID"]) == (9.46, 3.17)
-    assert (simple["measured_FID"], simple["status"], simple["training_seeds"]) == (6.0, "trained", "0 1")
+    assert simple["measured_FID"] == pytest.approx(6.035)
+    assert (simple["status"], simple["training_seeds"]) == ("trained", "0 1")
     assert (simple["published_best"], simple["measured_best"]) == ("IS FID", "IS FID FID_test")
     assert cells(table.view, "‖ε − ε_θ‖² (L_simple)") == [
         "9.46 ± 0.11",
         "3.17",
         "8.85 ± 0.20 [±0.71]",
-        "6.00 [±1.41]",
+        "6.04 ± 0.05 [±1.41]",
         "trained",
         "0, 1",
     ]
@@ -142,7 +146,7 @@ def test_diverged_models_say_so_and_have_no_value(study: Study) -> None:
 def test_a_model_with_some_seeds_diverged_counts_the_others(study: Study) -> None:
     partly = row_of(build_table(study, "table2").frame, row="mu_tilde_mse")
     assert partly["status"] == "1 of 2 seeds diverged: seed 1 at step 340"
-    assert partly["measured_FID"] == made_up_study.FID["mu_mse"]
+    assert partly["measured_FID"] == pytest.approx(made_up_study.FID["mu_mse"] + 0.035)
     assert math.isnan(partly["measured_FID_seed_spread"])
 
 
@@ -196,7 +200,7 @@ def test_every_measured_cell_has_a_trace(study: Study, name: str) -> None:
     if name != "table2":
         return
     simple = trace[(trace["cell_row"] == "epsilon_L_simple") & (trace["cell_column"] == "measured_FID")]
-    assert sorted(simple["value"]) == [5.0, 5.0, 7.0, 7.0]
+    assert sorted(simple["value"]) == pytest.approx([5.0, 5.07, 7.0, 7.07])
     assert set(zip(simple["training_seed"], simple["sampling_seed"], strict=True)) == {
         (0, 0),
         (0, 7),
@@ -338,7 +342,7 @@ def test_plain_text_aligns_marks_and_wraps_to_the_width() -> None:
         (0.0123, 2, "0.012"),
         (0.0, 2, "0.00"),
         (-0.00012, 4, "-0.00012"),
-        (1e-12, 2, "0.000000"),
+        (7.46e-6, 2, "7.5e-6"),
     ],
 )
 def test_small_values_show_two_digits(value: float, decimals: int, text: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ddpm.study.settings import Study
 
 _CELEBA = "CelebA-HQ 256x256"
@@ -54,13 +56,20 @@ _FIGURES: dict[str, tuple[str, str]] = {
         "the feature space of this study",
     ),
     "training_curves": ("no such figure", "loss and gradient norm over training, for {models}"),
+    "checkpoints": (
+        "no such figure; its numbers are those of the checkpoint of minimum FID",
+        "FID of the averaged weights over training, for {models}, of fewer samples than the final numbers",
+    ),
 }
+_HEADINGS = {"text_numbers": "Numbers in the text", "comparison": "Comparison with the paper"}
 
 
-def heading(figure: str) -> str:
-    """A figure's name as a heading: figure13 is "Figure 13"."""
-    words = figure.replace("_", " ")
-    return f"Figure {words.removeprefix('figure')}" if words.startswith("figure") else words.capitalize()
+def heading(artefact: str) -> str:
+    """A table's or figure's name as a heading: figure13 is "Figure 13"."""
+    if artefact in _HEADINGS:
+        return _HEADINGS[artefact]
+    numbered = re.fullmatch(r"(table|figure)(\d+)", artefact)
+    return " ".join(numbered.groups() if numbered else artefact.split("_")).capitalize()
 
 
 def caption(study: Study, figure: str) -> str:

@@ -22,7 +22,7 @@ def index_page(study: Study) -> str:
     """
     tables, figures = study.artefacts.tables, study.artefacts.figures
     names = [*tables, *figures]
-    links = "\n".join(f'<a href="#{name}">{escape(_heading(name))}</a>' for name in names)
+    links = "\n".join(f'<a href="#{name}">{escape(heading(name))}</a>' for name in names)
     body = [
         f"<h1>{escape(study.title)}</h1>",
         f"<p>The tables and figures of <em>{escape(_PAPER)}</em>, rebuilt by the study "
@@ -33,10 +33,6 @@ def index_page(study: Study) -> str:
         *(_figure(study, name) for name in figures),
     ]
     return to_page(study.title, "\n".join(body))
-
-
-def _heading(name: str) -> str:
-    return f"Table {name.removeprefix('table')}" if name.startswith("table") else heading(name)
 
 
 def _table(study: Study, name: str) -> str:
@@ -72,7 +68,7 @@ def _figure(study: Study, name: str) -> str:
 def _missing(name: str, target: Path) -> str:
     command = f"snakemake {target.as_posix()}"
     return (
-        f'<div id="{name}">\n<h2>{escape(_heading(name))}</h2>\n'
+        f'<div id="{name}">\n<h2>{escape(heading(name))}</h2>\n'
         f'<p class="missing">Not built yet: run <code>{escape(command)}</code>.</p>\n</div>'
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ddpm.artefacts.tables import table1, table2, table4
+from ddpm.artefacts.tables import comparison, table1, table2, table4, text_numbers
 from ddpm.artefacts.tables.built import BuiltTable
 from ddpm.errors import StudyError
 from ddpm.study.settings import Study
@@ -13,6 +13,8 @@ _BUILDERS: dict[str, Callable[[Study], BuiltTable]] = {
     "table1": table1.build,
     "table2": table2.build,
     "table4": table4.build,
+    "text_numbers": text_numbers.build,
+    "comparison": comparison.build,
 }
 
 
@@ -21,7 +23,7 @@ def build_table(study: Study, name: str) -> BuiltTable:
 
     Args:
         study: the study.
-        name: table1, table2 or table4.
+        name: one of `ddpm.study.artefacts.TABLES`.
 
     Raises:
         StudyError: the study does not build this table.

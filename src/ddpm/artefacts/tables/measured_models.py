@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from ddpm.artefacts.tables import notes, summary, trace
+from ddpm.artefacts.tables import comparability, notes, summary, trace
 from ddpm.artefacts.tables.measures import Measure
 from ddpm.artefacts.tables.rendering import numbers
 from ddpm.artefacts.tables.rendering.view import Cell
@@ -47,6 +47,11 @@ class MeasuredModels:
         """Training seeds of a row's model."""
         return self.study.model(self.models[row]).seeds
 
+    def shown_status(self, row: str) -> str:
+        """How the training of a row's model ended, or that it was not trained here."""
+        published = self.study.model(self.models[row]).pretrained is not None
+        return "published weights" if published else self.statuses[row]
+
     def best(self, row: str) -> list[str]:
         """Columns in which the row is the best of the measured rows."""
         return [column for column, rows in self._best.items() if row in rows]
@@ -64,10 +69,41 @@ class MeasuredModels:
         found = {row: summaries[measure.column] for row, summaries in self.summaries.items()}
         return summary.best_of(found, measure)
 
+    def cell(self, row: str, measure: Measure, best: bool = False, bound: str = "") -> Cell:
+        """One measured number of a row as shown."""
+        return cell_of(
+            measure, self.summaries[row][measure.column], best, bound, bool(self.fewer_images(row, measure))
+        )
+
+    def fewer_images(self, row: str, measure: Measure) -> str:
+        """In words, that a number is of fewer images than the paper's; "" if not, or if it has no value."""
+        found = self.summaries[row][measure.column]
+        if not math.isfinite(found.value):
+            return ""
+        return comparability.fewer_images(
+            self.study, self.models[row], measure.metric, measure.split, found.n
+        )
+
+    @property
+    def fewer(self) -> list[str]:
+        """A note on the numbers marked as of fewer images than the paper's; none if none is."""
+        found = {
+            (measure.metric, self.fewer_images(row, measure)): None
+            for measure in self.measures
+            for row in self.models
+        }
+        return notes.fewer_note([(metric, images) for metric, images in found if images])
+
     @property
     def diverged(self) -> bool:
         """True if a training run of any row diverged."""
         return any("diverged" in status for status in self.statuses.values())
+
+    @property
+    def divergence_notes(self) -> list[str]:
+        """One note for each model of which a training run diverged."""
+        found = {self.models[row]: status for row, status in self.statuses.items() if "diverged" in status}
+        return [f"{model}: {status}." for model, status in found.items()]
 
     @property
     def protocols(self) -> list[str]:
@@ -97,6 +133,7 @@ def fields_of(summaries: Mapping[str, Summary], prefix: str = "") -> dict[str, A
         fields |= {
             name: s.value,
             f"{name}_spread": s.spread,
+            f"{name}_sampling_spread": s.sampling_spread,
             f"{name}_seed_spread": s.seed_spread,
             f"{name}_n": s.n,
         }
@@ -108,8 +145,9 @@ def csv_columns(measures: Sequence[Measure], prefix: str = "") -> list[str]:
     columns = []
     for measure in measures:
         name = prefix + measure.column
-        spread = [f"{name}_spread"] if measure.has_spread else []
-        columns += [name, *spread, f"{name}_seed_spread", f"{name}_n"]
+        spread = [f"{name}_spread"] if measure.within else []
+        sampling = [f"{name}_sampling_spread"] if measure.of_samples else []
+        columns += [name, *spread, *sampling, f"{name}_seed_spread", f"{name}_n"]
     return columns
 
 
@@ -119,8 +157,10 @@ def csv_frame(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> pd.D
     return frame.astype({column: "Int64" for column in columns if column.endswith("_n")})
 
 
-def cell_of(measure: Measure, found: Summary, best: bool = False, bound: str = "") -> Cell:
-    """One measured number as shown."""
-    spread = found.spread if measure.has_spread and measure.shows_spreads else math.nan
-    seed_spread = found.seed_spread if measure.shows_spreads else math.nan
-    return Cell(numbers.measured(found.value, measure.decimals, spread, seed_spread, bound), best)
+def cell_of(
+    measure: Measure, found: Summary, best: bool = False, bound: str = "", fewer: bool = False
+) -> Cell:
+    """One measured number as shown; `fewer` marks one of fewer images than the paper's."""
+    spread = found.spread if measure.within else found.sampling_spread
+    spreads = (spread, found.seed_spread) if measure.shows_spreads else (math.nan, math.nan)
+    return Cell(numbers.measured(found.value, measure.decimals, *spreads, bound, fewer), best)

@@ -6,17 +6,25 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from ddpm.artefacts.tables.rendering.numbers import count
+from ddpm.artefacts.tables import comparability
+from ddpm.artefacts.tables.rendering.numbers import FEWER, count
+from ddpm.study.models import ModelSettings, PretrainedSettings
 from ddpm.study.settings import Study
 
 PUBLISHED_NOTE = (
     "Published: the paper's numbers, on CIFAR-10 (32x32, colour); its own IS and FID are of 50,000 samples "
-    "with Inception-v3 features."
+    "with Inception-v3 features. They are of one training run each, at its checkpoint of minimum FID."
 )
 SPREAD_NOTE = (
-    "Measured values are means over training and sampling seeds. ±: standard deviation over the splits of "
-    "the samples, as in the paper. [±]: standard deviation over training seeds, where there are several."
+    "Measured values are means over training and sampling seeds, never the best of them. ± of IS: standard "
+    "deviation over the splits of the samples, as in the paper. ± of FID: standard deviation over sampling "
+    "seeds, where there are several. [±]: standard deviation over training seeds, where there are several."
 )
+_AVERAGED = {
+    True: "averaged (EMA) weights",
+    False: "weights that are not averaged (the paper evaluates averaged ones)",
+    None: "not known whether they are averaged",
+}
 
 
 def data_of(study: Study, models: Iterable[str]) -> str:
@@ -25,19 +33,62 @@ def data_of(study: Study, models: Iterable[str]) -> str:
     return study.title if len(names) == 1 else f"{study.title} ({', '.join(names)})"
 
 
-def measured_note(study: Study, models: Sequence[str]) -> str:
-    """What was trained, on what, for how long."""
-    steps = sorted({study.model(model).training.steps for model in models})
-    length = f"{steps[0]:,}" if len(steps) == 1 else f"{steps[0]:,} to {steps[-1]:,}"
+def measured_notes(study: Study, models: Sequence[str]) -> list[str]:
+    """What was trained, on what, for how long; which weights were evaluated; what was not trained."""
+    models = list(dict.fromkeys(models))
     timesteps = sorted({study.model(model).diffusion.timesteps for model in models})
-    return (
-        f"Measured here: {data_of(study, models)}; {length} training steps, "
-        f"T = {' or '.join(f'{t:,}' for t in timesteps)}."
-    )
+    trained = [model for model in models if study.model(model).pretrained is None]
+    steps = sorted({study.model(model).training.steps for model in trained})
+    parts = [f"Measured here: {data_of(study, models)}"]
+    if steps:
+        length = f"{steps[0]:,}" if len(steps) == 1 else f"{steps[0]:,} to {steps[-1]:,}"
+        parts.append(f"{length} training steps, T = {' or '.join(f'{t:,}' for t in timesteps)}")
+    else:
+        parts.append(f"T = {' or '.join(f'{t:,}' for t in timesteps)}")
+    return ["; ".join(parts) + ".", *_evaluated(study, trained), *_not_trained(study, models)]
 
 
-def comparability_note(study: Study) -> str:
-    """Whether quality numbers may be compared with the published ones."""
+def _evaluated(study: Study, trained: Sequence[str]) -> list[str]:
+    """Which weights of the training runs were evaluated, each way with its models."""
+    ways: dict[str, list[str]] = {}
+    for model in trained:
+        ways.setdefault(evaluated_weights(study.model(model)), []).append(model)
+    if len(ways) == 1:
+        return [f"Evaluated: {next(iter(ways))}."]
+    return [f"Evaluated ({', '.join(names)}): {way}." for way, names in ways.items()]
+
+
+def evaluated_weights(settings: ModelSettings) -> str:
+    """Which averaged weights of a training run were evaluated, in words."""
+    evaluate = settings.checkpoints.evaluate
+    if evaluate == "last":
+        return "the averaged weights of the last step"
+    if evaluate == "minimum_fid":
+        return (
+            "the averaged weights of minimum FID against the training split, of each run's "
+            f"{len(settings.candidates)} checkpoints (by {settings.checkpoints.images:,} samples of each, "
+            "none of them among the final ones)"
+        )
+    return f"the averaged weights of step {evaluate:,}"
+
+
+def _not_trained(study: Study, models: Sequence[str]) -> list[str]:
+    return [
+        f"{model} was not trained here: published weights {origin(source)}; {_AVERAGED[source.averaged]}."
+        for model in models
+        if (source := study.model(model).pretrained) is not None
+    ]
+
+
+def origin(source: PretrainedSettings) -> str:
+    """Where published weights come from: repository@revision, or the file."""
+    if source.file is not None:
+        return f"from {source.file}"
+    return f"{source.repository}@{source.revision} from Hugging Face"
+
+
+def comparability_note(study: Study, models: Iterable[str]) -> str:
+    """Whether measured IS and FID may be compared with the published ones, or what differs."""
     features = study.quality.features
     if features.kind == "classifier":
         return (
@@ -45,7 +96,37 @@ def comparability_note(study: Study) -> str:
             f"the {features.dataset} data, not Inception-v3: compare them with each other and with the "
             "reference rows of Table 1, not with the published numbers."
         )
-    return f"IS, FID, KID, precision and recall measured here use {features.kind} features."
+    names = list(dict.fromkeys(models))
+    found = {
+        reason: None
+        for metric in ("FID", "IS")
+        for name in names
+        for reason in comparability.differences(study, name, metric)
+    }
+    here = "IS, FID, KID, precision and recall measured here use the features of Inception (2015-12-05)"
+    if not found:
+        return (
+            f"{here}; IS and FID are of {comparability.SAMPLES:,} CIFAR-10 samples, as in the paper, and may "
+            "be compared with the published numbers."
+        )
+    return f"{here}. IS and FID must not be compared with the published numbers: {'; '.join(found)}."
+
+
+def fewer_note(numbers: Sequence[tuple[str, str]]) -> list[str]:
+    """What the mark of numbers of fewer images means; none if none is marked.
+
+    Args:
+        numbers: metric, and its images in words ("2,000 of 50,000 samples"), of those that are marked.
+    """
+    metrics: dict[str, list[str]] = {}
+    for metric, images in numbers:
+        metrics.setdefault(images, []).append(metric)
+    if not metrics:
+        return []
+    which = "; ".join(f"{', '.join(dict.fromkeys(names))}: {images}" for images, names in metrics.items())
+    bias = any(metric in ("IS", "FID") for metric, _ in numbers)
+    tendency = " FID of fewer samples is biased upwards, IS downwards." * bias
+    return [f"{FEWER} Of fewer images than the paper's ({which}).{tendency}"]
 
 
 def protocol_notes(rows: pd.DataFrame) -> list[str]:

@@ -19,9 +19,13 @@ class Summary:
     Attributes:
         value: mean over all runs (training seed x sampling seed) that did not diverge; NaN if
             there is none.
-        spread: mean over those runs of the standard deviation within a run (IS: over its splits).
+        spread: mean over those runs of the spread within a run (`Measure.within` says which).
         seed_spread: standard deviation (n - 1) over training seeds, each seed's value being its
             mean over sampling seeds; NaN with fewer than two training seeds.
+        sampling_spread: standard deviation (n - 1) over the sampling seeds of a training seed, mean
+            over training seeds; NaN where none has two sampling seeds.
+        training_seeds: number of training seeds that entered.
+        sampling_seeds: number of sampling seeds of a training seed, the fewest if they differ.
         n: images in each run, the fewest if runs differ; None if there is no run.
         rows: the measurements that entered, those of diverged runs included.
     """
@@ -29,8 +33,29 @@ class Summary:
     value: float
     spread: float
     seed_spread: float
+    sampling_spread: float
+    training_seeds: int
+    sampling_seeds: int
     n: int | None
     rows: pd.DataFrame
+
+    def own_spread(self, within: str) -> tuple[float, str]:
+        """The spread that tells most of how far the number may be off, and what it is.
+
+        The first that is known of: over training seeds, over sampling seeds, within a run.
+
+        Args:
+            within: what the spread within a run is.
+
+        Returns:
+            NaN and "" where none is known.
+        """
+        found = (
+            (self.seed_spread, f"standard deviation over {self.training_seeds} training seeds"),
+            (self.sampling_spread, f"standard deviation over {self.sampling_seeds} sampling seeds"),
+            (self.spread, within),
+        )
+        return next(((spread, kind) for spread, kind in found if math.isfinite(spread)), (math.nan, ""))
 
 
 def summarise(rows: pd.DataFrame, measure: Measure) -> Summary:
@@ -43,11 +68,15 @@ def summarise(rows: pd.DataFrame, measure: Measure) -> Summary:
     _check_once(entered, measure)
     diverged = is_diverged(entered)
     runs = entered[~diverged]
-    seeds = runs.groupby("training_seed", dropna=False)["value"].mean()
+    by_seed = runs.groupby("training_seed", dropna=False)["value"]
+    sampled = by_seed.size()
     return Summary(
         value=_mean(runs["value"]),
         spread=_mean(runs["spread"].dropna()),
-        seed_spread=float(seeds.std(ddof=1)) if len(seeds) > 1 else math.nan,
+        seed_spread=_deviation(by_seed.mean()),
+        sampling_spread=_mean(by_seed.std(ddof=1)[sampled > 1]),
+        training_seeds=len(sampled),
+        sampling_seeds=int(sampled.min()) if len(sampled) else 0,
         n=int(runs["n"].min()) if runs["n"].notna().any() else None,
         # A diverged run may have left no row of this very metric: its other rows say why.
         rows=entered if len(entered) else rows[is_diverged(rows)],
@@ -120,6 +149,11 @@ def _check_once(rows: pd.DataFrame, measure: Measure) -> None:
             f"{row['sampling_seed']}: {measure.metric} is measured twice; delete that run's measurements and "
             "build the table again"
         )
+
+
+def _deviation(values: pd.Series) -> float:
+    """The standard deviation (n - 1); NaN of fewer than two values."""
+    return float(values.std(ddof=1)) if len(values) > 1 else math.nan
 
 
 def _mean(values: pd.Series) -> float:

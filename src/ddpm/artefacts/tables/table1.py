@@ -76,8 +76,9 @@ def build(study: Study) -> BuiltTable:
             groups=_groups(rows),
             notes=[
                 notes.PUBLISHED_NOTE,
-                notes.measured_note(study, list(models.values())),
-                notes.comparability_note(study),
+                *notes.measured_notes(study, list(models.values())),
+                notes.comparability_note(study, models.values()),
+                *ours.fewer,
                 *_NOTES,
                 notes.SPREAD_NOTE,
                 *ours.protocols,
@@ -129,16 +130,13 @@ def _measured_row(ours: MeasuredModels, row: str, published: Published) -> _Row:
     }
     fields |= ours.description(row) | fields_of(ours.summaries[row])
     cells = {
-        measure.column: cell_of(
-            measure,
-            ours.summaries[row][measure.column],
-            best=measure.column in best,
-            bound="<=" if measure is measures.NLL_TEST else "",
+        measure.column: ours.cell(
+            row, measure, measure.column in best, "<=" if measure is measures.NLL_TEST else ""
         )
         for measure in TABLE1
     }
-    status = ours.statuses[row]
-    shown = f"{label} ({status})" if "diverged" in status else label
+    status = ours.shown_status(row)
+    shown = label if status == "trained" else f"{label} ({status})"
     return _Row(f"Measured here: {ours.study.title}", fields, Line(shown, _cells(cells)))
 
 
@@ -179,7 +177,7 @@ def _cells(shown: Mapping[str, Cell]) -> list[Cell]:
     """The cells in the table's order; NLL on the training split stands in brackets after that on test."""
     cell = {measure.column: shown.get(measure.column, Cell()) for measure in TABLE1}
     test, train = cell["NLL_test"], cell["NLL_train"]
-    in_brackets = f"{numbers.SPACE}({train.text})" if train.text else ""
+    in_brackets = f" ({train.text})" if train.text else ""
     nll = Cell(test.text + in_brackets, test.best)
     return [cell["IS"], cell["FID"], nll, *(cell[name] for name in _FURTHER)]
 

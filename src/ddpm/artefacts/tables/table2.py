@@ -7,7 +7,7 @@ from typing import Any
 from ddpm.artefacts.published import Published, PublishedNumber, read_published
 from ddpm.artefacts.tables import measures, notes, trace
 from ddpm.artefacts.tables.built import BuiltTable
-from ddpm.artefacts.tables.measured_models import MeasuredModels, cell_of, csv_columns, csv_frame, fields_of
+from ddpm.artefacts.tables.measured_models import MeasuredModels, csv_columns, csv_frame, fields_of
 from ddpm.artefacts.tables.rendering import numbers
 from ddpm.artefacts.tables.rendering.view import Cell, Column, Group, Line, View
 from ddpm.measurements import read_measurements
@@ -56,8 +56,9 @@ def build(study: Study) -> BuiltTable:
             groups=_groups(published, ours),
             notes=[
                 notes.PUBLISHED_NOTE,
-                notes.measured_note(study, list(models.values())),
-                notes.comparability_note(study),
+                *notes.measured_notes(study, list(models.values())),
+                notes.comparability_note(study, models.values()),
+                *ours.fewer,
                 _BLANK_NOTE,
                 *([_DIVERGED_NOTE] if ours.diverged else []),
                 "FID is taken against the training split. Seeds are training seeds.",
@@ -98,10 +99,10 @@ def _groups(published: Published, ours: MeasuredModels) -> list[Group]:
 
 
 def _line(quoted: dict[str, PublishedNumber], ours: MeasuredModels, row: str) -> Line:
-    summaries, best = ours.summaries[row], ours.best(row)
+    best = ours.best(row)
     cells = [Cell(numbers.published(number), number.best) for number in quoted.values()]
-    cells += [cell_of(measure, summaries[measure.column], measure.column in best) for measure in _SHOWN]
-    cells += [Cell(ours.statuses[row]), Cell(", ".join(map(str, ours.seeds(row))))]
+    cells += [ours.cell(row, measure, measure.column in best) for measure in _SHOWN]
+    cells += [Cell(ours.shown_status(row)), Cell(", ".join(map(str, ours.seeds(row))))]
     return Line(quoted["IS"].label, cells)
 
 
