@@ -3,6 +3,8 @@
 #   snakemake                                    the demo study (config/demo.yaml), complete
 #   snakemake results/demo/table2.csv            one table
 #   snakemake results/demo/figures/figure5.png   one figure
+#   snakemake all                                the paper's study (config/paper.yaml), complete
+#   snakemake results/table1.csv                 one table of it
 #   snakemake results/<study>/index.html         everything of a study of your own, config/<study>.yaml
 #
 # Paths: results/<study>/..., see src/ddpm/study/layout.py. A rule's `params` hold a fingerprint of exactly
@@ -26,8 +28,9 @@ wildcard_constraints:
     sampling=r"\d+",
     shard=r"\d+",
     split="train|test",
-    table=r"table\d+",
-    figure=r"figure\d+|training_curves",
+    step=r"\d+",
+    table=r"table\d+|text_numbers|comparison",
+    figure=r"figure\d+|training_curves|checkpoints",
 
 
 include: "workflow/rules/locks.smk"
@@ -40,6 +43,12 @@ rule demo:
         lambda _: targets("results/demo"),
 
 
+rule all:
+    input:
+        lambda _: targets("results"),
+
+
+include: "workflow/rules/resources.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/features.smk"
 include: "workflow/rules/train.smk"
@@ -51,7 +60,11 @@ include: "workflow/rules/figures.smk"
 
 localrules:
     demo,
+    all,
+    fetch,
     data,
+    choose,
+    pretrained,
     table,
     figure,
     index,

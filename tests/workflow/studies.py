@@ -52,7 +52,7 @@ def command(folder: Path, *words: str) -> list[str]:
 def snakemake(folder: Path, *words: str, status: int = 0) -> str:
     """Runs Snakemake; returns its output after checking its exit status."""
     run = subprocess.run(
-        command(folder, *words), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=500
+        command(folder, *words), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=1500
     )
     assert run.returncode == status, run.stdout[-5000:]
     return run.stdout

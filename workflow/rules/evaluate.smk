@@ -2,8 +2,9 @@
 rule quality:
     input:
         samples=lambda w: dependencies.sample_shards(study(w), w.model, w.seed, w.sampling),
-        features=layout.FEATURES,
+        features=features_file,
         data=model_data,
+        reference=reference_first,
     output:
         layout.QUALITY_ROWS,
     log:
@@ -23,8 +24,9 @@ rule quality:
 rule progressive:
     input:
         samples=lambda w: dependencies.sample_shards(study(w), w.model, w.seed, w.sampling),
-        features=layout.FEATURES,
+        features=features_file,
         data=model_data,
+        reference=reference_first,
     output:
         layout.PROGRESSIVE_ROWS,
     log:
@@ -43,12 +45,14 @@ rule progressive:
 
 rule reference:
     input:
-        features=layout.FEATURES,
+        features=features_file,
         data=layout.MANIFEST,
     output:
         layout.REFERENCE_ROWS,
     log:
         "{home}/logs/reference/{dataset}.log",
+    benchmark:
+        "{home}/benchmarks/reference/{dataset}.tsv"
     conda:
         "../../envs/ddpm.yaml"
     params:
@@ -60,7 +64,7 @@ rule reference:
 
 rule bound:
     input:
-        weights=layout.WEIGHTS,
+        weights=weights_file,
         data=model_data,
     output:
         layout.BOUND_TERMS,
@@ -101,7 +105,7 @@ rule likelihood:
 rule neighbours:
     input:
         samples=lambda w: dependencies.neighbours_inputs(study(w), w.figure),
-        features=layout.FEATURES,
+        features=features_file,
     output:
         layout.NEIGHBOURS,
     log:

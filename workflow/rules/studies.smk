@@ -35,6 +35,24 @@ def model_data(wildcards):
     return layout.MANIFEST.format(home=wildcards.home, dataset=dataset)
 
 
+def weights_file(wildcards):
+    """The weights of a training run that are evaluated."""
+    return dependencies.weights_file(study(wildcards), wildcards.model, wildcards.seed)
+
+
+def features_file(wildcards):
+    """The weights of the feature extractor."""
+    return obtainable([dependencies.features_file(study(wildcards))])
+
+
+def reference_first(wildcards):
+    """Inception's features of real images are costly: the first job computes them for all others."""
+    if study(wildcards).quality.features.kind != "inception":
+        return []
+    dataset = study(wildcards).model(wildcards.model).dataset
+    return layout.REFERENCE_ROWS.format(home=wildcards.home, dataset=dataset)
+
+
 def settings(of, *names):
     """A `params` function: the fingerprint `of` the study and these wildcards."""
     return lambda wildcards: of(study(wildcards), *(wildcards[name] for name in names))

@@ -1,5 +1,7 @@
-# Training. The resumable state ({home}/models/<model>/seed<n>/state) is no output: Snakemake deletes the
-# outputs of a failed job, and the state is what an interrupted run continues from.
+# Training, and the weights that are evaluated: the last, chosen among checkpoints, or published ones.
+# The resumable state ({home}/models/<model>/seed<n>/state) is no output: Snakemake deletes the
+# outputs of a failed job, and the state is what an interrupted run continues from. For the same reason the
+# checkpoints beside it are no outputs.
 rule train:
     input:
         model_data,
@@ -15,7 +17,63 @@ rule train:
         "../../envs/ddpm.yaml"
     params:
         study=study_file,
-        settings=settings(fingerprint.training_fingerprint, "model"),
+        settings=settings(fingerprint.training_job_fingerprint, "model"),
     shell:
         "exec ddpm train {params.study} --model {wildcards.model} --seed {wildcards.seed} "
         "--threads {threads} --log {log}"
+
+
+rule checkpoint:
+    input:
+        weights=layout.WEIGHTS,
+        features=features_file,
+        data=model_data,
+        reference=reference_first,
+    output:
+        layout.CHECKPOINT_ROWS,
+    log:
+        "{home}/logs/checkpoint/{model}.seed{seed}.step{step}.log",
+    benchmark:
+        "{home}/benchmarks/checkpoint/{model}.seed{seed}.step{step}.tsv"
+    priority: 40
+    conda:
+        "../../envs/ddpm.yaml"
+    params:
+        study=study_file,
+        settings=settings(fingerprint.checkpoint_fingerprint, "model"),
+    shell:
+        "exec ddpm checkpoint {params.study} --model {wildcards.model} --seed {wildcards.seed} "
+        "--step {wildcards.step} --threads {threads} --log {log}"
+
+
+rule choose:
+    input:
+        weights=layout.WEIGHTS,
+        rows=lambda w: dependencies.choice_inputs(study(w), w.model, w.seed),
+    output:
+        layout.CHOSEN,
+    log:
+        "{home}/logs/choose/{model}.seed{seed}.log",
+    conda:
+        "../../envs/ddpm.yaml"
+    params:
+        study=study_file,
+        settings=settings(fingerprint.weights_fingerprint, "model"),
+    shell:
+        "exec ddpm choose {params.study} --model {wildcards.model} --seed {wildcards.seed} --log {log}"
+
+
+rule pretrained:
+    input:
+        lambda w: obtainable([dependencies.pretrained_file(study(w), w.model)]),
+    output:
+        layout.IMPORTED,
+    log:
+        "{home}/logs/pretrained/{model}.seed{seed}.log",
+    conda:
+        "../../envs/ddpm.yaml"
+    params:
+        study=study_file,
+        settings=settings(fingerprint.weights_fingerprint, "model"),
+    shell:
+        "exec ddpm pretrained {params.study} --model {wildcards.model} --seed {wildcards.seed} --log {log}"

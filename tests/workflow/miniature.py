@@ -1,0 +1,63 @@
+"""config/paper.yaml itself in miniature: a small local layer, a tiny archive and random Inception weights.
+
+Everything that is fetched comes from a local server; the settings that make the study small lie in
+config/paper.local.yaml, as a user's own would.
+"""
+
+import hashlib
+import shutil
+from pathlib import Path
+from typing import Any
+
+import yaml
+from cifar_archive import write_archive
+from http_server import Answers, FaultyServer
+from inception_weights import write_random_weights
+from studies import ROOT
+
+ARCHIVE = "cifar-10-python.tar.gz"
+INCEPTION = "weights-inception-2015-12-05-6726825d.pth"
+TRAIN_IMAGES, TEST_IMAGES = 25, 10
+LOCAL: dict[str, Any] = {
+    "datasets": {"cifar10": {"train_images": TRAIN_IMAGES, "test_images": TEST_IMAGES}},
+    "defaults": {
+        "network": {"channels": 8, "channel_multipliers": [1, 2], "residual_blocks": 1, "groups": 4},
+        "diffusion": {"timesteps": 10, "beta_start": 0.01, "beta_end": 0.6},
+        "training": {"steps": 12, "batch_size": 16, "warmup_steps": 2, "log_every": 3},
+        "checkpoints": {"steps": [6], "images": 6},
+    },
+    "sampling": {"images": 12, "batch_size": 4, "batches_per_shard": 2, "progressive_columns": 3},
+    "likelihood": {"batch_size": 40, "images_per_shard": 15},
+    "quality": {"batch_size": 20, "kid_subsets": 2, "kid_subset_size": 6},
+    "artefacts": {
+        "figure1": {"rows": 3, "columns": 4},
+        "figure6": {"rows": 2},
+        "figure13": {"rows": 3, "columns": 4},
+        "figure14": {"rows": 4},
+        "figure15": {"samples": 2, "neighbours": 3},
+    },
+}
+
+
+def write_miniature(folder: Path, server: FaultyServer) -> None:
+    """Makes a working folder of the paper's study, whose files the server serves."""
+    config = folder / "config"
+    config.mkdir()
+    for name in ("paper.yaml", "published.csv"):
+        shutil.copy(ROOT / "config" / name, config / name)
+    (config / "paper.local.yaml").write_text(yaml.safe_dump(LOCAL))
+    served = folder / "served"
+    served.mkdir()
+    write_archive(served / ARCHIVE, images_per_batch=TRAIN_IMAGES // 5, test_images=TEST_IMAGES)
+    write_random_weights(served / INCEPTION)
+    registry = {}
+    for name in (ARCHIVE, INCEPTION):
+        content = (served / name).read_bytes()
+        server.answers[f"/{name}"] = Answers(content, etag='"1"')
+        registry[name] = {
+            "about": "served by the test",
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "bytes": len(content),
+            "mirrors": [f"{server.url}/{name}"],
+        }
+    (config / "resources.yaml").write_text(yaml.safe_dump(registry))
