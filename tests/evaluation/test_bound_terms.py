@@ -99,6 +99,29 @@ def test_likelihood_and_rate_distortion():
     np.testing.assert_allclose(curve["rmse"], 127.5 * np.sqrt([2e-4, 0.02, 0.04]))
 
 
+def test_errors_of_rate_and_distortion_are_those_of_repeated_draws():
+    """The spread of both over many sets of 400 images, against the errors stated for one set."""
+    rng = np.random.default_rng(0)
+    curves = []
+    for _ in range(300):
+        terms, mse = rng.gamma(2.0, 0.1, (400, 4)), rng.gamma(4.0, 0.001, (400, 4))
+        curves.append(rate_distortion(frame_of(rng.gamma(2.0, 0.01, 400), terms, mse)))
+    for name in ("rate", "rmse"):
+        spread = np.std([curve[name] for curve in curves], axis=0, ddof=1)
+        stated = np.mean([curve[f"{name}_error"] for curve in curves], axis=0)
+        # 300 draws give a standard deviation to 4 %.
+        np.testing.assert_allclose(stated, spread, rtol=0.17)
+
+
+def test_the_error_of_the_rate_is_that_of_the_likelihoods_part():
+    rng = np.random.default_rng(1)
+    frame = frame_of(rng.random(5), rng.random((5, 3)), rng.random((5, 3)))
+    parts, first = likelihood(frame).parts, rate_distortion(frame).iloc[0]
+    assert (first["rate"], first["rate_error"]) == pytest.approx(parts["rate"])
+    assert (first["rmse"], first["rmse_error"]) == pytest.approx(parts["RMSE"])
+    assert likelihood(frame.iloc[:1]).parts["RMSE"][1] is None
+
+
 def test_shards_with_a_gap_are_refused(tmp_path):
     terms = np.ones((2, 3))
     write_frame(tmp_path / "shard0.parquet", frame_of([0.0, 0.0], terms, terms), {})
