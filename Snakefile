@@ -35,6 +35,7 @@ wildcard_constraints:
 
 include: "workflow/rules/locks.smk"
 include: "workflow/rules/studies.smk"
+include: "workflow/rules/guard.smk"
 
 
 rule demo:

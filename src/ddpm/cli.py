@@ -109,6 +109,8 @@ def _device(wanted: str, threads: int | None) -> str:
     """Sets the number of threads before torch starts them; "auto" takes a GPU where there is one."""
     if threads is not None:
         os.environ["OMP_NUM_THREADS"] = str(threads)
+    # Threads that wait for others should sleep: on busy cores, spinning slows everyone down.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     _keep_freed_memory()
     import torch
 

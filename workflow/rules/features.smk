@@ -1,10 +1,4 @@
 # The feature extractor that judges samples: a classifier of the training images.
-def classifier_data(wildcards):
-    """The data set that the classifier is trained on."""
-    dataset = study(wildcards).quality.features.dataset
-    return layout.MANIFEST.format(home=wildcards.home, dataset=dataset)
-
-
 rule features:
     input:
         classifier_data,

@@ -1,20 +1,5 @@
 # Files fetched from the network, the same for all studies: those of config/resources.yaml and of Hugging Face.
 # A download that breaks off leaves `<name>.part` beside its output, which Snakemake leaves alone.
-from ddpm.resources import locating
-
-
-def told(function, *arguments):
-    """The function's result; its error as one that Snakemake prints without a traceback."""
-    try:
-        return function(*arguments)
-    except DDPMError as error:
-        raise WorkflowError(str(error)) from None
-
-
-def obtainable(files):
-    """The files, after checking that each exists or can be fetched."""
-    told(locating.require_obtainable, files)
-    return files
 
 
 # `update` keeps a file that is there until the verb has checked it: where there is no network it could not come back.

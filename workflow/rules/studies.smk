@@ -1,19 +1,18 @@
-# What the rules ask a study: its settings by results folder, its files, and fingerprints.
+# What the rules ask a study: its settings by results folder, its files, and fingerprints; and whether what it
+# needs from elsewhere can be had.
 import functools
 
 from snakemake.exceptions import WorkflowError
 
 from ddpm.errors import DDPMError
+from ddpm.resources import locating
 from ddpm.study import dependencies, fingerprint, layout, load_study
 
 
 @functools.cache
 def study_in(home):
     """The study whose results lie in `home`."""
-    try:
-        return load_study(layout.study_file(layout.study_of(home)))
-    except DDPMError as error:
-        raise WorkflowError(str(error)) from None
+    return told(load_study, layout.study_file(layout.study_of(home)))
 
 
 def study(wildcards):
@@ -41,8 +40,9 @@ def weights_file(wildcards):
 
 
 def features_file(wildcards):
-    """The weights of the feature extractor."""
-    return obtainable([dependencies.features_file(study(wildcards))])
+    """The weights of the feature extractor: the classifier's, or Inception's, which must be obtainable."""
+    file = dependencies.features_file(study(wildcards))
+    return obtainable([file]) if study(wildcards).quality.features.kind == "inception" else file
 
 
 def reference_first(wildcards):
@@ -51,6 +51,26 @@ def reference_first(wildcards):
         return []
     dataset = study(wildcards).model(wildcards.model).dataset
     return layout.REFERENCE_ROWS.format(home=wildcards.home, dataset=dataset)
+
+
+def told(function, *arguments):
+    """The function's result; its error as one that Snakemake prints without a traceback."""
+    try:
+        return function(*arguments)
+    except DDPMError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def obtainable(files):
+    """The files, after checking that each exists or can be fetched."""
+    told(locating.require_obtainable, files)
+    return files
+
+
+def classifier_data(wildcards):
+    """The data set that the classifier is trained on."""
+    dataset = study(wildcards).quality.features.dataset
+    return layout.MANIFEST.format(home=wildcards.home, dataset=dataset)
 
 
 def settings(of, *names):

@@ -1,0 +1,85 @@
+"""Print what a study costs before it is launched: its jobs, hours and disk on this machine or another."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from ddpm.study import Study, dependencies
+
+if TYPE_CHECKING:
+    from ddpm.plan.jobs import Jobs
+    from ddpm.plan.speed import Speed
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the verb's own arguments."""
+    parser.add_argument(
+        "--target",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME",
+        help="tables, figures, index, or files under the study's results (default: all)",
+    )
+    parser.add_argument(
+        "--step-time",
+        type=_seconds,
+        metavar="SECONDS",
+        help="of a training step of the largest network on the machine planned for; nothing is then measured",
+    )
+
+
+def run(study: Study, arguments: argparse.Namespace) -> None:
+    """Prints the plan; measures this machine for it unless a step time is given or nothing is left to run."""
+    from ddpm.artefacts.published import read_published
+    from ddpm.plan.cost import Plan
+    from ddpm.plan.guard import LIMIT_HOURS
+    from ddpm.plan.jobs import study_jobs, target_files
+    from ddpm.plan.report import advice, plan_text
+
+    published = read_published(dependencies.PUBLISHED)
+    jobs = study_jobs(study, target_files(study, arguments.target))
+    plan = Plan(study, jobs, tuple(jobs.to_run), _speed(study, jobs, arguments))
+    text = plan_text(plan, published)
+    if arguments.step_time is None and arguments.device == "cpu" and plan.total_seconds > 3600 * LIMIT_HOURS:
+        text += f"\n\n{advice(plan)}"
+    _print(text)
+
+
+def _speed(study: Study, jobs: Jobs, arguments: argparse.Namespace) -> Speed:
+    """Given by the step time, or measured for the models that the jobs left to run use."""
+    from ddpm.plan.cost import used_models
+    from ddpm.plan.guard import ASSUMED_RATE
+    from ddpm.plan.speed import speed_of_rate, speed_of_step
+
+    if arguments.step_time is not None:
+        return speed_of_step(study, used_models(jobs.all, study) or list(study.models), arguments.step_time)
+    models = used_models(jobs.to_run, study)
+    if not models:
+        # Only small work is left, whatever the machine.
+        return speed_of_rate(study, ASSUMED_RATE, "this machine", [])
+    from ddpm.plan.measure import measured_speed
+
+    return measured_speed(study, models, arguments.device)
+
+
+def _print(text: str) -> None:
+    if hasattr(sys.stdout, "reconfigure"):
+        # A terminal without UTF-8 shows a replacement sign instead of failing at a title's letter.
+        sys.stdout.reconfigure(errors="replace")
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # The reader (`ddpm plan ... | head`) has seen enough; nothing is left to flush at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _seconds(word: str) -> float:
+    number = float(word)
+    if not (0 < number < math.inf):
+        raise argparse.ArgumentTypeError("must be a time above 0")
+    return number

@@ -1,0 +1,1 @@
+"""What a study costs before any of it is run: its jobs, their time, and their disk. Needs no torch."""

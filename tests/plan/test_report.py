@@ -1,0 +1,123 @@
+"""What `ddpm plan` prints."""
+
+import argparse
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from made_up import changed, make
+
+from ddpm.commands import plan as verb
+from ddpm.plan.jobs import study_jobs
+from ddpm.plan.units import duration, size
+from ddpm.study import load_study
+
+
+def printed(capsys, study, *words, device="cpu"):
+    parser = argparse.ArgumentParser()
+    verb.add_arguments(parser)
+    verb.run(study, argparse.Namespace(**vars(parser.parse_args(words)), device=device))
+    return capsys.readouterr().out
+
+
+def line(text, start):
+    found = next(row for row in text.splitlines() if row.startswith(start))
+    return re.split(r"  +", found)
+
+
+def test_a_given_step_time_gives_exact_hours(project, capsys):
+    text = printed(capsys, load_study("config/paper.yaml"), "--step-time", "0.045")
+    assert line(text, "train ")[:5] == ["train", "6", "0", "6", "10 h"]
+    # 6 x 800,000 x 0.045 s, and what the paper's machine takes for as many steps at 21 a second.
+    assert line(text, "training") == ["training", "60.0", "2.5 days", "63.5"]
+    # 60 jobs of 5,000 images, each image 1,000 evaluations at a third of 0.045 s / 128, a job's start 5 s.
+    hours = (60 * 5 + 6 * 50_000 * 1000 * 0.045 / 128 / 3) / 3600
+    assert line(text, "sampling") == ["sampling", f"{hours:.1f}", f"{hours:.1f} h", "5.5"]
+    assert "21 training steps/s, 10.6 h for 800,000 steps; 256 samples in 17 s" in text
+    assert "1/3 of an image in training" in text
+    assert "make demo" not in text
+
+
+@pytest.mark.parametrize("name", ["demo", "paper", "pilot"])
+def test_no_line_is_wider_than_100_columns(project, capsys, name):
+    text = printed(capsys, load_study(f"config/{name}.yaml"), "--step-time", "3000")
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_done_jobs_are_counted(project, capsys):
+    study = load_study("config/demo.yaml")
+    make(
+        *(
+            f"results/demo/models/mu_tilde_mse/seed0/{name}"
+            for name in ("weights.safetensors", "training.parquet")
+        )
+    )
+    make(*study_jobs(study, ["results/demo/data/digits/manifest.json"]).all[0].outputs)
+    text = printed(capsys, study, "--step-time", "1")
+    assert line(text, "train ")[:4] == ["train", "7", "1", "6"]
+
+
+def test_a_finished_study_is_not_measured(project, capsys):
+    make(*(f"results/demo/{name}" for name in ("table4.csv", "tables/table4.md", "tables/table4.html")))
+    make("results/demo/tables/table4.trace.csv")
+    text = printed(capsys, load_study("config/demo.yaml"), "--target", "table4")
+    assert "All of it is done" in text
+    assert "GFLOP" not in text
+
+
+def test_one_target(project, capsys):
+    text = printed(capsys, load_study("config/demo.yaml"), "--target", "table4", "--step-time", "1")
+    assert line(text, "train ")[1] == "1"
+    assert "figure" not in text.partition("On a machine")[0]
+
+
+def test_without_a_gpu_it_says_what_to_run_instead(project, capsys, monkeypatch):
+    from ddpm.plan import measure
+    from ddpm.plan.speed import speed_of_rate
+
+    monkeypatch.setattr(
+        measure, "measured_speed", lambda study, models, device: speed_of_rate(study, 1e11, "a processor", [])
+    )
+    study = load_study("config/paper.yaml")
+    text = printed(capsys, study)
+    assert re.search(r"Without a GPU this takes [\d.]+ years here", text)
+    for instead in ("make demo", "results/pilot/index.html", "--profile slurm", "pretrained", "--step-time"):
+        assert instead in text
+    assert "make demo" not in printed(capsys, study, device="cuda")
+    assert "make demo" not in printed(capsys, load_study("config/demo.yaml"))
+
+
+@pytest.mark.parametrize("word", ["0", "-1", "inf", "nan", "fast"])
+def test_a_step_time_must_be_positive(word):
+    parser = argparse.ArgumentParser()
+    verb.add_arguments(parser)
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--step-time", word])
+
+
+def test_a_missing_judge_or_archive_is_no_obstacle(project, capsys):
+    study = changed("paper", {"quality": {"features": {"weights": "/nowhere/inception.pth"}}})
+    assert "evaluation" in printed(capsys, study, "--step-time", "1")
+
+
+@given(st.floats(0, 1e12))
+def test_durations_keep_two_digits(seconds):
+    number, unit = duration(seconds).split()
+    scale = {"s": 1, "min": 60, "h": 3600, "days": 86400, "years": 365.25 * 86400}[unit]
+    assert float(number.replace(",", "")) * scale == pytest.approx(seconds, rel=0.06, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (45, "45 s"), (38160, "10.6 h"), (7948800, "92 days"), (3e8, "9.5 years"), (120, "2 min")],
+)
+def test_durations(seconds, text):
+    assert duration(seconds) == text
+
+
+@given(st.integers(0, 10**15))
+def test_sizes_keep_two_digits(count):
+    number, unit = size(count).split()
+    scale = {"B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}[unit]
+    assert float(number.replace(",", "")) * scale == pytest.approx(count, rel=0.06)
