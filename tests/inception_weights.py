@@ -1,4 +1,7 @@
-"""Weights of torch-fidelity's own Inception network, drawn at random, in the format of its file."""
+"""Weights of torch-fidelity's own Inception network, drawn at random, in the format of its file.
+
+The weights keep the variance of what passes through them, so that different images have different features.
+"""
 
 from pathlib import Path
 
@@ -19,4 +22,7 @@ def write_random_weights(path: Path, seed: int = 0) -> None:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         network = Untrained("untrained", ["2048"], feature_extractor_weights_path=str(path))
+        for module in network.modules():
+            if isinstance(module, torch.nn.Conv2d | torch.nn.Linear):
+                torch.nn.init.kaiming_normal_(module.weight)
     torch.save(network.state_dict(), path)

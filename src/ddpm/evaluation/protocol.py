@@ -138,7 +138,8 @@ class Protocol:
             splits = self.inception_splits
             order = "dealt at random" if self.shuffle else "consecutive"
             few = _fewer(splits, settings.inception_splits)
-            return f"inception score over {splits} splits of {self.n // splits} images{few}, {order}"
+            count = "1 split" if splits == 1 else f"{splits} splits"
+            return f"inception score over {count} of {self.n // splits} images{few}, {order}"
         if metric == "FID":
             few = ", too few images for a covariance of full rank"
             return f"FID against {reference}" + few * (min(self.n, self.m) <= self.judge.extractor.features)

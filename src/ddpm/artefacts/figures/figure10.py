@@ -18,7 +18,8 @@ from ddpm.study.dependencies import Inputs
 from ddpm.study.settings import Study
 
 METRICS = {"IS": "inception score", "FID": "FID against train"}
-PAPER_LABEL = "paper: CIFAR-10, Inception features"
+PAPER_LABEL = "paper: CIFAR-10, Inception features (read off its figure)"
+PAPER_TIMESTEPS = 1000
 STEPS = r"reverse steps taken before $\hat{\mathbf{x}}_0$ was predicted"
 
 
@@ -122,7 +123,8 @@ def _published(curve: Sequence[tuple[int, float]]) -> Course:
 
 
 def _same_scale(study: Study, model: str) -> bool:
-    """True if the study measures as the paper does: on CIFAR-10 with Inception's features."""
+    """True if the study measures as the paper does: on CIFAR-10 with Inception's features, over T = 1000."""
     source: str = study.datasets[study.model(model).dataset].source
     features: str = study.quality.features.kind
-    return source == "cifar10" and features == "inception"
+    timesteps = study.model(model).diffusion.timesteps
+    return source == "cifar10" and features == "inception" and timesteps == PAPER_TIMESTEPS
