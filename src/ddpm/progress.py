@@ -27,9 +27,8 @@ class Progress:
         self.title, self.total, self.unit, self.done = title, total, unit, done
         self._first = done
         self._started = self._last_line = time.monotonic()
-        self._bar = (
-            tqdm(total=total, initial=done, desc=title, unit=unit.removesuffix("s")) if sys.stderr.isatty() else None
-        )
+        one = unit.removesuffix("s")
+        self._bar = tqdm(total=total, initial=done, desc=title, unit=one) if sys.stderr.isatty() else None
 
     def __enter__(self) -> Progress:
         return self

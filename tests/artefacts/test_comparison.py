@@ -376,3 +376,14 @@ def test_own_spread_prefers_training_seeds() -> None:
     known = dataclasses.replace(known, sampling_spread=math.nan)
     assert known.own_spread("splits") == (0.3, "splits")
     assert math.isnan(dataclasses.replace(known, spread=math.nan).own_spread("splits")[0])
+
+
+def test_a_row_of_table1_without_a_model_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = made_up_cifar10.STUDY.replace("table1: {L: eps_fixed", "table1: {L: null")
+    study = made_up_cifar10.make(tmp_path, text)
+    made_up_cifar10.measure(study)
+    table1 = build_table(study, "table1").frame
+    assert table1.loc[table1["source"] == "measured", "row"].tolist() == ["L_simple"]
+    compared = build_table(study, "comparison").frame
+    assert set(compared.loc[compared["item"] == "table1", "row"]) == {"L_simple"}

@@ -105,7 +105,7 @@ def test_published_weights_replace_training(full_scale):
     study = {
         "extends": "paper.yaml",
         "models": {"epsilon_L_simple": {"pretrained": {"file": "weights.npz"}}},
-        "artefacts": {name: None for name in ("table1", "table2", "training_curves", "checkpoints")},
+        "artefacts": {"table1": {"L": None}, "table2": None, "training_curves": None, "checkpoints": None},
     }
     (full_scale / "config" / "released.yaml").write_text(yaml.safe_dump(study))
     found = counts(full_scale, "results/released/index.html")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ddpm.study.base import Count, Settings
 
@@ -15,8 +15,16 @@ TABLES = ("table1", "table2", "table4", "text_numbers", "comparison")
 class Table1Settings(Settings):
     """Table 1: the last two rows are measured, the others are quoted."""
 
-    L: str = Field(description="Model of the row `Ours (L, fixed isotropic Sigma)`.")
-    L_simple: str = Field(description="Model of the row `Ours (L_simple)`.")
+    L: str | None = Field(
+        description="Model of the row `Ours (L, fixed isotropic Sigma)`; null to leave it out."
+    )
+    L_simple: str | None = Field(description="Model of the row `Ours (L_simple)`; null to leave it out.")
+
+    @model_validator(mode="after")
+    def _some_row_is_measured(self) -> Table1Settings:
+        if self.L is None and self.L_simple is None:
+            raise ValueError("L and L_simple: no row has a model; name one, or leave table1 out")
+        return self
 
 
 class Table2Settings(Settings):
@@ -147,4 +155,14 @@ class ArtefactSettings(Settings):
             return list(dict.fromkeys(model for table in self.compared for model in self.models_of(table)))
         if isinstance(settings, ModelArtefactSettings):
             return [settings.model]
-        return [getattr(settings, row) for row in type(settings).model_fields]
+        return list(self.rows_of(artefact).values())
+
+    def rows_of(self, table: str) -> dict[str, str]:
+        """Models of the measured rows of Table 1 or 2, by row; rows that the study leaves out are missing.
+
+        Raises:
+            KeyError: the study does not build this table.
+        """
+        settings = self.chosen[table]
+        models = {row: getattr(settings, row) for row in type(settings).model_fields}
+        return {row: model for row, model in models.items() if model is not None}

@@ -138,7 +138,7 @@ def index_fingerprint(study: Study) -> str:
 
 
 def artefact_fingerprint(study: Study, artefact: str) -> str:
-    """What a table or figure depends on besides its inputs: its own settings, or those of what it compares."""
+    """What a table or figure depends on besides its inputs: its settings, and those of what it compares."""
     artefacts = study.artefacts
     compared = artefacts.compared if artefact == "comparison" else []
     settings = [artefacts.chosen[name] for name in [artefact, *compared]]

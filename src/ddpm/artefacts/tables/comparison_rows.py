@@ -52,8 +52,7 @@ def compared_numbers(study: Study, inputs: Inputs, published: Published) -> list
 def _of_quality_table(
     study: Study, published: Published, rows: pd.DataFrame, item: str
 ) -> Iterator[Compared]:
-    chosen, settings = _MEASURES[item], study.artefacts.chosen[item]
-    models = {row: getattr(settings, row) for row in type(settings).model_fields}
+    chosen, models = _MEASURES[item], study.artefacts.rows_of(item)
     ours = MeasuredModels(study, rows, models, chosen)
     for row in models:
         for measure in chosen:

@@ -24,7 +24,6 @@ from ddpm.artefacts.tables.measures import TABLE1, Measure
 from ddpm.artefacts.tables.rendering import numbers
 from ddpm.artefacts.tables.rendering.view import Cell, Column, Group, Line, View
 from ddpm.measurements import read_measurements
-from ddpm.study.artefacts import Table1Settings
 from ddpm.study.dependencies import artefact_inputs
 from ddpm.study.settings import Study
 
@@ -59,7 +58,7 @@ def build(study: Study) -> BuiltTable:
     """
     inputs = artefact_inputs(study, "table1")
     published = read_published(inputs["published"][0])
-    models = {row: getattr(study.artefacts.table1, row) for row in Table1Settings.model_fields}
+    models = study.artefacts.rows_of("table1")
     ours = MeasuredModels(study, read_measurements(inputs["rows"]), models, TABLE1)
     references = _references(inputs["reference"])
     rows = [

@@ -37,7 +37,7 @@ def build(study: Study) -> BuiltTable:
     """
     inputs = artefact_inputs(study, "table2")
     published = read_published(inputs["published"][0])
-    models = {row: getattr(study.artefacts.table2, row) for row in _ROWS}
+    models = study.artefacts.rows_of("table2")
     ours = MeasuredModels(study, read_measurements(inputs["rows"]), models, measures.TABLE2)
     return BuiltTable(
         frame=csv_frame(
