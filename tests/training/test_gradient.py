@@ -30,7 +30,7 @@ def problem(scale: float) -> tuple[Regression, Batch]:
 
 
 def truth(network: Regression, batch: Batch, largest: float | None, shards: int) -> torch.Tensor:
-    """The authors' arithmetic: each core's loss over the cores' number, clipped at largest over it; summed."""
+    """The authors' arithmetic: each core's loss over their number, clipped at largest over it; summed."""
     total = torch.zeros(8)
     for part in batch.shards(shards):
         gradients = torch.autograd.grad(network.mean_loss(part) / shards, list(network.parameters()))

@@ -173,5 +173,5 @@ def test_stop_request_restores_the_handlers():
         signal.raise_signal(signal.SIGUSR1)
         signal.raise_signal(signal.SIGTERM)
         assert stop
-        assert stop.exit_status == 128 + signal.SIGUSR1
+        assert stop.signal == signal.SIGUSR1
     assert signal.getsignal(signal.SIGTERM) == before

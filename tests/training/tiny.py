@@ -11,6 +11,7 @@ from ddpm.diffusion.schedule import beta_schedule
 from ddpm.network.unet import UNet
 from ddpm.study.models import TrainingSettings
 from ddpm.training.loop import Training
+from ddpm.training.processes import ALONE, Processes
 from ddpm.training.state import StateFolder
 
 SHAPE = (1, 8, 8)
@@ -22,12 +23,14 @@ def settings(**changes) -> TrainingSettings:
     return TrainingSettings(**(values | {"log_every": 7, "save_every_minutes": 0.0} | changes))
 
 
-def training(loss: str = "mse", variance: str = "fixed_large", seed: int = 0, **changes) -> Training:
+def training(
+    loss: str = "mse", variance: str = "fixed_large", seed: int = 0, processes: Processes = ALONE, **changes
+) -> Training:
     images = torch.randint(0, 256, (50, *SHAPE), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
     multiple = 2 if variance == "learned" else 1
     network = UNet(SHAPE, 8, (1, 2), 1, (4,), dropout=0.2, groups=4, output_multiple=multiple, seed=seed)
     process = GaussianDiffusion(beta_schedule("linear", 1e-3, 0.2, 20), "epsilon", variance)
-    return Training(network, process, loss, settings(**changes), images, seed)
+    return Training(network, process, loss, settings(**changes), images, seed, processes)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ddpm.network.dropout import Dropout
+
 GROUP_NORM_EPSILON = 1e-6  # TensorFlow's default; torch's is 1e-5
 
 
@@ -50,7 +52,7 @@ class ResidualBlock(nn.Module):
         self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1)
         self.temb_proj = nn.Linear(embedding, outputs)
         self.norm2 = nn.GroupNorm(groups, outputs, eps=GROUP_NORM_EPSILON)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1)
         self.nin_shortcut = nn.Conv2d(inputs, outputs, 1) if inputs != outputs else None
 

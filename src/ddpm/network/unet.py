@@ -29,7 +29,8 @@ class UNet(nn.Module):
         channel_multipliers: one for each level, from the full resolution down.
         residual_blocks: at each level on the way down; one more on the way up.
         attention_resolutions: heights at which each residual block is followed by attention.
-        dropout: rate inside residual blocks.
+        dropout: rate inside residual blocks; in training mode its layers need keys
+            (`ddpm.network.dropout.DropoutKeys`).
         groups: of each GroupNorm.
         output_multiple: 1, or 2 for learned variance (second half: log-variance).
         seed: of the initial weights.

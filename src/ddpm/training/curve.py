@@ -33,8 +33,13 @@ class Curve:
             [loss.double(), gradient_norm.double(), torch.ones_like(loss, dtype=torch.float64)]
         )
         bad = (self._first_bad < 0) & ~torch.isfinite(loss)
-        self._first_bad = torch.where(bad, step, self._first_bad)
+        self._first_bad.copy_(torch.where(bad, step, self._first_bad))
         self._step, self._rate = step, rate
+
+    @property
+    def accumulated(self) -> tuple[Tensor, Tensor]:
+        """What the current interval has summed up: float64 [3] and int64 []; changed in place by others."""
+        return self._sums, self._first_bad
 
     def close_interval(self) -> None:
         """Turns the sums since the last call into a point of the curve."""

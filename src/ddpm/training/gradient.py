@@ -1,4 +1,10 @@
-"""The gradient of one update: clipped whole, or in shards as on the authors' eight TPU cores."""
+"""The gradient of one update: clipped whole, or in shards as on the authors' eight TPU cores.
+
+With several processes, each has a part of the batch, and one all-reduce of the vector of all gradients
+averages over them. torch's DistributedDataParallel is not used: it averages during the backward pass,
+before a shard's gradient could be clipped, and has one vector a bucket where here there is one in all.
+What it would gain, communication during computation, is small for networks of this size.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +15,7 @@ from torch import Tensor
 
 from ddpm.training.batches import Batch
 from ddpm.training.flat_parameters import FlatParameters
+from ddpm.training.processes import ALONE, Processes
 
 
 def clipped_gradient(
@@ -17,6 +24,7 @@ def clipped_gradient(
     batch: Batch,
     largest: float | None,
     shards: int,
+    processes: Processes = ALONE,
 ) -> tuple[Tensor, Tensor]:
     """Leaves the gradient of an update in `parameters`: the mean over shards of each one's clipped gradient.
 
@@ -26,21 +34,28 @@ def clipped_gradient(
     Args:
         parameters: whose gradient is zero before.
         mean_loss: the mean loss of a batch, a scalar that can be differentiated.
-        batch: the update's batch.
+        batch: the update's batch, or this process's part of it.
         largest: the largest global norm of a shard's gradient; None for no clipping.
-        shards: parts of the batch, 1 for the whole.
+        shards: parts of the whole batch, 1 for the whole; otherwise a multiple of the number of processes.
+        processes: those that share the batch.
 
     Returns:
-        the mean loss, and the mean over shards of the norms before clipping; scalars without a gradient.
+        the mean loss, and the mean over shards of the norms before clipping; scalars without a gradient,
+        equal in all processes.
     """
     losses, norms, total = [], [], None
-    for part in batch.shards(shards):
+    own_shards = max(1, shards // processes.count)
+    for part in batch.shards(own_shards):
         loss = mean_loss(part)
         loss.backward()
         losses.append(loss.detach())
-        norms.append(parameters.clip_gradient(largest))
         if shards > 1:
+            norms.append(parameters.clip_gradient(largest))
             total = parameters.take_gradient(total)
     if total is not None:
-        parameters.set_gradient(total / shards)
-    return torch.stack(losses).mean(), torch.stack(norms).mean()
+        parameters.set_gradient(total / own_shards)
+    processes.mean_(parameters.gradient)
+    if shards == 1:
+        norms.append(parameters.clip_gradient(largest))
+    loss, norm = processes.mean_(torch.stack([torch.stack(losses).mean(), torch.stack(norms).mean()]))
+    return loss, norm

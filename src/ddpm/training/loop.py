@@ -1,11 +1,16 @@
-"""Algorithm 1 with the paper's optimiser: updates from wherever the saved state stands to the last."""
+"""Algorithm 1 with the paper's optimiser: updates from wherever the saved state stands to the last.
+
+Several processes train as one: each computes the gradient of its part of the batch, all make the same
+update of the weights from the mean gradient, and the first alone reads and writes files. All keep the
+average too: it takes no longer than if one did, and leaves nothing to hand over.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,9 +18,10 @@ from torch import Tensor, nn
 
 from ddpm.diffusion.objectives import training_losses
 from ddpm.diffusion.process import GaussianDiffusion
-from ddpm.network.weights import TRAINED
+from ddpm.network.dropout import DropoutKeys
+from ddpm.network.weights import TRAINED, weights_hash
 from ddpm.progress import Progress
-from ddpm.random_numbers import Stream, derived_seed
+from ddpm.training.agreement import StopAgreement
 from ddpm.training.batches import Batch, Batches
 from ddpm.training.checkpoints import Checkpoints
 from ddpm.training.curve import Curve
@@ -23,7 +29,8 @@ from ddpm.training.ema import ema_decay, update_ema
 from ddpm.training.flat_parameters import FlatParameters
 from ddpm.training.gradient import clipped_gradient
 from ddpm.training.optimiser import Adam, learning_rate
-from ddpm.training.signals import StopRequest
+from ddpm.training.processes import ALONE, Processes
+from ddpm.training.signals import Stopped, StopRequest
 from ddpm.training.state import SavedState, StateFolder
 
 if TYPE_CHECKING:
@@ -39,10 +46,6 @@ class Outcome:
     status: str
 
 
-class Stopped(SystemExit):
-    """Training saved its state and left because of a signal; the exit status is 128 + its number."""
-
-
 class Training:
     """One training run.
 
@@ -53,6 +56,7 @@ class Training:
         settings: the training settings.
         images: uint8 [N, C, H, W], on the same device.
         seed: of batches, flips, timesteps, noise and dropout.
+        processes: those that train together; their number divides the batch and its shards.
     """
 
     def __init__(
@@ -63,6 +67,7 @@ class Training:
         settings: TrainingSettings,
         images: Tensor,
         seed: int,
+        processes: Processes = ALONE,
     ) -> None:
         self.network, self.process, self.loss, self.settings, self.seed = (
             network,
@@ -71,7 +76,16 @@ class Training:
             settings,
             seed,
         )
-        self.batches = Batches(images, process.timesteps, settings.batch_size, settings.flip, seed)
+        self.processes, self.device = processes, images.device
+        self.batches = Batches(
+            images,
+            process.timesteps,
+            settings.batch_size,
+            settings.flip,
+            seed,
+            processes.part(settings.batch_size),
+        )
+        self.dropout = DropoutKeys(network, seed)
         self.parameters = FlatParameters(network)
         self.average = self.parameters.vector.detach().clone()
         self.adam = Adam(self.parameters.vector)
@@ -79,15 +93,18 @@ class Training:
         self.updates = 0
 
     def update(self, batch: Batch) -> None:
-        """One gradient step on the mean loss of a batch (Algorithm 1), then the average."""
-        with dropout_stream(self.seed, self.updates, batch.x_0.device):
-            loss, norm = clipped_gradient(
-                self.parameters,
-                self._mean_loss,
-                batch,
-                self.settings.gradient_clip,
-                self.settings.gradient_clip_shards,
-            )
+        """One gradient step on the mean loss of a batch (Algorithm 1), then the average.
+
+        With several processes, `batch` is this one's part.
+        """
+        loss, norm = clipped_gradient(
+            self.parameters,
+            self._mean_loss,
+            batch,
+            self.settings.gradient_clip,
+            self.settings.gradient_clip_shards,
+            self.processes,
+        )
         rate = learning_rate(self.updates, self.settings.learning_rate, self.settings.warmup_steps)
         self.adam.step(self.updates, rate)
         decay = ema_decay(self.updates, self.settings.ema_decay, self.settings.ema_ramp)
@@ -96,6 +113,7 @@ class Training:
         self.curve.add(self.updates, loss, norm, rate)
 
     def _mean_loss(self, batch: Batch) -> Tensor:
+        self.dropout.fill(self.updates, batch.first, len(batch.x_0), batch.x_0.device)
         losses = training_losses(self.process, self.network, self.loss, batch.x_0, batch.index, batch.noise)
         return losses.mean()
 
@@ -109,38 +127,64 @@ class Training:
 
         Raises:
             Stopped: a signal asked to stop; the state was saved.
-            StateError: the saved state cannot be used.
+            StateError: the saved state cannot be used, or processes do not agree.
             OutputError: the state cannot be saved.
+            LostProcess: another process ended.
         """
-        saved = states.load()
-        if saved is not None:
-            self.load(saved)
-        self.network.train()
+        self._start(states)
+        agreement = StopAgreement(self.processes, self.device.type)
         saved_at = time.monotonic()
-        with (
-            StopRequest() as stop,
-            Progress(title, self.settings.steps, "steps", done=self.updates) as progress,
-        ):
+        with StopRequest() as stop, self._progress(title) as progress:
             while self.updates < self.settings.steps:
                 self.update(self.batches[self.updates])
-                if checkpoints is not None:
+                if checkpoints is not None and self.processes.first:
                     checkpoints.after(self.updates, self.parameters.views(self.average))
                 if self.updates % self.settings.log_every == 0 or self.updates == self.settings.steps:
                     self.curve.close_interval()
                     if self.curve.diverged_at is not None:
                         return Outcome({}, self.curve, f"diverged at step {self.curve.diverged_at}")
-                progress.advance(note=self.curve.note())
-                if stop:
+                if progress is not None:
+                    progress.advance(note=self.curve.note())
+                if (number := agreement.after_update(stop.signal)) is not None:
                     self.save(states)
-                    raise Stopped(stop.exit_status)
+                    self.processes.wait_for_all()
+                    raise Stopped(128 + number)
                 if time.monotonic() - saved_at > 60 * self.settings.save_every_minutes:
                     self.save(states)
                     saved_at = time.monotonic()
+            self._require_same_weights()
         return Outcome(self.parameters.views(self.average), self.curve, TRAINED)
 
+    def _start(self, states: StateFolder) -> None:
+        """Continues from the first process's saved state, if there is one."""
+        self.processes.require_same("settings or data", states.fingerprint)
+        self._require_same_weights()
+        saved = states.load() if self.processes.first else None
+        if saved is not None:
+            self.load(saved)
+        if self.processes.count > 1:
+            first, second = self.adam.moments
+            vectors = [self.parameters.vector.detach(), self.average, first, second]
+            self.processes.copy_first_([*vectors, *self.curve.accumulated])
+            self.updates = self.processes.of_first(self.updates)
+            self.adam.load_state(first, second, self.updates)
+        self.network.train()
+
+    def _require_same_weights(self) -> None:
+        if self.processes.count > 1:
+            vectors = {"weights": self.parameters.vector, "average": self.average}
+            self.processes.require_same("weights", weights_hash(vectors))
+
+    def _progress(self, title: str) -> contextlib.AbstractContextManager[Progress | None]:
+        """Shown by the first process alone."""
+        if not self.processes.first:
+            return contextlib.nullcontext()
+        return Progress(title, self.settings.steps, "steps", done=self.updates)
+
     def save(self, states: StateFolder) -> None:
-        """Saves weights, average, moments and the curve."""
-        states.save(SavedState(self.state(), self.updates))
+        """Saves weights, average, moments and the curve, if this is the first process."""
+        if self.processes.first:
+            states.save(SavedState(self.state(), self.updates))
 
     def state(self) -> dict[str, Tensor]:
         """All that an update depends on besides the settings, by parameter: weights, average, moments."""
@@ -165,12 +209,3 @@ class Training:
         self.adam.load_state(first, second, saved.updates)
         self.curve.load_state(saved.tensors)
         self.updates = saved.updates
-
-
-@contextmanager
-def dropout_stream(seed: int, update: int, device: torch.device) -> Iterator[None]:
-    """Lets dropout draw from (seed, update), and leaves torch's global generators as they were."""
-    devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(derived_seed(seed, Stream.DROPOUT, update))
-        yield

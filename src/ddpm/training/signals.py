@@ -9,6 +9,13 @@ from typing import Any
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 
 
+class Stopped(SystemExit):
+    """Training saved its state and left because of a signal; the exit status is 128 + its number.
+
+    As a shell reports a process that died of it.
+    """
+
+
 class StopRequest:
     """While entered, records the first of SIGNALS instead of dying of it."""
 
@@ -31,8 +38,3 @@ class StopRequest:
 
     def __bool__(self) -> bool:
         return self.signal is not None
-
-    @property
-    def exit_status(self) -> int:
-        """128 + the signal's number, as a shell reports a process that died of it."""
-        return 128 + (self.signal or 0)
