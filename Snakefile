@@ -36,6 +36,7 @@ wildcard_constraints:
 include: "workflow/rules/locks.smk"
 include: "workflow/rules/studies.smk"
 include: "workflow/rules/guard.smk"
+include: "workflow/rules/settle.smk"
 
 
 rule demo:
@@ -57,6 +58,7 @@ include: "workflow/rules/sample.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/metrics.smk"
 
 
 localrules:

@@ -38,6 +38,7 @@ VERBS = {
     "table": False,
     "figure": False,
     "index": False,
+    "metrics": False,
     "plan": True,
     "show": False,
     "schema": False,

@@ -54,7 +54,7 @@ INDEX = "{home}/index.html"
 # Folders of the paper study's home: a study of such a name would write into them.
 RESERVED_NAMES = frozenset(
     {"data", "features", "models", "samples", "chains", "neighbours", "likelihood", "measurements"}
-    | {"tables", "figures", "logs", "benchmarks", "resources"}
+    | {"tables", "figures", "logs", "benchmarks", "resources", "plots"}
 )
 
 

@@ -1,0 +1,34 @@
+"""Write the numbers and curves of the study that DVC compares between versions (JSON and CSV)."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+
+from ddpm.study import Study, layout
+
+logger = logging.getLogger("ddpm")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds nothing: metrics and plots follow from the study."""
+
+
+def run(study: Study, arguments: argparse.Namespace) -> None:
+    """Writes metrics.json and plots/*.csv of the study."""
+    from ddpm.files import write_text
+    from ddpm.versions import metrics, metrics_files
+
+    inputs = metrics_files.metrics_inputs(study)
+    numbers = metrics.metrics(inputs["rows"])
+    contents = {
+        metrics_files.TRAINING_PLOT: metrics.training_plot(inputs["curves"]).to_csv(index=False),
+        metrics_files.PROGRESSIVE_PLOT: metrics.progressive_plot(inputs["progressive"]).to_csv(index=False),
+        metrics_files.CHECKPOINTS_PLOT: metrics.checkpoints_plot(inputs["checkpoints"]).to_csv(index=False),
+        metrics_files.METRICS: json.dumps(numbers, indent=2, sort_keys=True) + "\n",
+    }
+    for pattern, content in contents.items():
+        path = layout.path(pattern, study.name)
+        write_text(path, content)
+        logger.info("wrote %s", path)

@@ -1,0 +1,123 @@
+"""The stages of dvc.yaml: what they cover, and where they stop."""
+
+import json
+import re
+import shlex
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
+from workspaces import ENVIRONMENT, ROOT, make_workspace, run, snakemake, status
+
+from ddpm.study import load_study
+from ddpm.versions.graph import study_graph
+
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+PAPER = ("train", "evaluate", "artefacts")
+
+
+def outputs(stage: str) -> list[str]:
+    entries = [*STAGES[stage]["outs"], *STAGES[stage].get("metrics", [])]
+    return [path for entry in entries for path in entry]
+
+
+def covered(file: str, paths: list[str]) -> bool:
+    return any(Path(file).is_relative_to(path) for path in paths)
+
+
+@pytest.mark.parametrize(("study", "stages"), [("paper", PAPER), ("demo", ("demo",))])
+def test_every_file_that_a_study_makes_is_stored(study, stages, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    stored = [path for stage in stages for path in outputs(stage)]
+    made = [file for job in study_graph(load_study(f"config/{study}.yaml")).all for file in job.outputs]
+    assert len(made) > 100
+    assert [file for file in made if not covered(file, stored)] == []
+
+
+def test_outputs_stay_when_a_stage_runs_again():
+    for stage in STAGES.values():
+        for entry in [*stage["outs"], *stage.get("metrics", [])]:
+            assert list(entry.values()) == [{"persist": True}]
+
+
+def test_every_setting_of_a_study_is_a_parameter_of_the_stage_that_makes_its_tables():
+    for stage, study in (("artefacts", "paper"), ("demo", "demo")):
+        (parameters,) = STAGES[stage]["params"]
+        settings = yaml.safe_load((ROOT / f"config/{study}.yaml").read_text())
+        assert set(parameters[f"config/{study}.yaml"]) == set(settings)
+
+
+@pytest.fixture(scope="module")
+def full_scale(tmp_path_factory):
+    """The project's stages and studies, without results, under git."""
+    folder = tmp_path_factory.mktemp("full-scale")
+    make_workspace(folder, folder / "store")
+    return folder
+
+
+@pytest.mark.workflow
+def test_the_paper_s_stages_run_these_jobs(full_scale):
+    counts = {}
+    for stage in PAPER:
+        program, *words = shlex.split(STAGES[stage]["cmd"])
+        assert program == "snakemake"
+        output = snakemake(full_scale, "-n", *words)
+        summary = output[output.index("Job stats:") :]
+        counts[stage] = Counter(
+            {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", summary, re.MULTILINE)}
+        )
+        counts[stage].pop("total")
+    train = {"fetch": 2, "data": 1, "reference": 1, "train": 6, "checkpoint": 48, "choose": 6}
+    evaluate = {"sample": 60, "bound": 24, "likelihood": 4, "quality": 6, "progressive": 1, "neighbours": 1}
+    artefacts = {"table": 5, "figure": 9, "index": 1, "metrics": 1, "all": 1}
+    assert counts["train"] == train
+    assert counts["evaluate"] == train | evaluate
+    assert counts["artefacts"] == train | evaluate | artefacts
+
+
+@pytest.mark.workflow
+def test_without_a_gpu_a_bare_repro_prints_the_plan_and_makes_nothing(full_scale):
+    output = run(full_scale, "dvc", "repro", status=255)
+    assert "Without a GPU this takes" in output
+    assert "failed to reproduce 'train'" in output
+    assert "Running stage 'demo'" not in output
+    assert not (full_scale / "results").exists()
+    assert not (full_scale / "resources").exists()
+    assert not (full_scale / "dvc.lock").exists()
+    assert run(full_scale, "git", "status", "--porcelain") == ""
+
+
+@pytest.mark.workflow
+def test_a_cluster_s_profile_reaches_snakemake(full_scale, monkeypatch):
+    """SNAKEMAKE_PROFILE is handed on: a profile that asks for a dry run makes it one."""
+    profile = full_scale.parent / "profile"
+    profile.mkdir()
+    (profile / "config.yaml").write_text("dry-run: true\n")
+    monkeypatch.setitem(ENVIRONMENT, "SNAKEMAKE_PROFILE", str(profile))
+    output = run(full_scale, "dvc", "repro", "train", status=255)  # a dry run makes no outputs
+    assert "This was a dry-run" in output
+    assert re.search(r"^train +6$", output, re.MULTILINE)
+
+
+@pytest.mark.workflow
+def test_status_metrics_and_plots(origin):
+    assert status(origin) == {}
+    metrics = json.loads(run(origin, "dvc", "metrics", "show", "--json", "results/demo/metrics.json"))
+    numbers = metrics[""]["data"]["results/demo/metrics.json"]["data"]
+    assert set(numbers) == {"epsilon_L_fixed", "epsilon_L_simple"}
+    assert numbers["epsilon_L_simple"]["FID_train"] > 0
+    assert numbers["epsilon_L_simple"]["NLL_test"] > 0
+    run(origin, "dvc", "plots", "show", "--quiet", "--out", "shown")
+    page = (origin / "shown/index.html").read_text()
+    for shown in ("measured_RMSE", "reverse_steps", "epsilon_L_fixed seed 0", "figure13.png"):
+        assert shown in page
+
+
+@pytest.mark.workflow
+def test_logs_and_measured_times_are_not_stored(origin):
+    tracked = run(origin, "dvc", "ls", "--recursive", "--dvc-only", ".")
+    assert "results/demo/metrics.json" in tracked
+    assert "logs/" not in tracked
+    assert "benchmarks/" not in tracked
+    assert "results" not in run(origin, "git", "ls-files")
