@@ -13,7 +13,7 @@ from ddpm.errors import DDPMError, WeightsError
 from ddpm.evaluation.features import open_extractor
 from ddpm.evaluation.inception_features import OFFICIAL_WEIGHTS
 from ddpm.evaluation.quality import measure_quality, open_study_judge
-from ddpm.study import Study, load_study, layout
+from ddpm.study import Study, layout, load_study
 
 STUDY = """
 title: A study judged by Inception
@@ -82,7 +82,8 @@ def test_features_of_real_images_outlast_a_job_and_those_of_samples_do_not(study
 
     first = fid()
     kept = list(layout.path(layout.FEATURE_CACHE, study.name).iterdir())
-    assert kept and all(file.suffix == ".pt" for file in kept)
+    assert kept
+    assert all(file.suffix == ".pt" for file in kept)
     # What is kept is used: with other content in its place the score changes.
     statistics = [file for file in kept if "stat" in file.name]
     assert statistics
