@@ -15,12 +15,14 @@ rule train:
     priority: 50
     conda:
         "../../envs/ddpm.yaml"
+    resources:
+        processes=1,  # that train together, one a GPU; no matter of the result, and changing it reruns nothing
     params:
         study=study_file,
         settings=settings(fingerprint.training_job_fingerprint, "model"),
     shell:
         "exec ddpm train {params.study} --model {wildcards.model} --seed {wildcards.seed} "
-        "--threads {threads} --log {log}"
+        "--threads {threads} --processes {resources.processes} --log {log}"
 
 
 rule checkpoint:

@@ -47,7 +47,9 @@ def launch(words: Sequence[str], count: int) -> None:
     os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", str(_SECONDS_TO_LEAVE))
     passed_on = ",".join(signal.Signals(number).name for number in _PASSED_ON)
     options = ["--standalone", f"--nproc-per-node={count}", "--max-restarts=0"]
-    arguments = parse_args([*options, f"--signals-to-handle={passed_on}", "--module", "ddpm.cli", *words])
+    arguments = parse_args([*options, f"--signals-to-handle={passed_on}", "--module", "ddpm.cli"])
+    # Not through torchrun's parser, which would take `--log` for an option of its own.
+    arguments.training_script_args = list(words)
     with _handlers_restored():
         try:
             run(arguments)

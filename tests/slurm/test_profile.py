@@ -1,0 +1,80 @@
+"""The Slurm profile in dry runs, without a Slurm: where the five lines end up, and who asks for GPUs."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from slurm_workspace import write_workspace
+from studies import tiny_study
+
+pytestmark = pytest.mark.workflow
+ON_GPU = {
+    "train",
+    "sample",
+    "bound",
+    "chain",
+    "features",
+    "reference",
+    "quality",
+    "progressive",
+    "neighbours",
+}
+LOCAL = {"data", "table", "figure", "index"}
+
+
+def resources_by_rule(folder: Path) -> dict[str, dict[str, str]]:
+    """What the jobs of each rule that is not local ask for."""
+    words = ["--profile", "slurm", "-n", "results/tiny/index.html"]
+    run = subprocess.run(
+        [sys.executable, "-m", "snakemake", *words], cwd=folder, capture_output=True, text=True, timeout=300
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    found = {}
+    for block in re.split(r"\n(?=(?:local)?rule )", run.stdout):
+        rule = re.match(r"rule (\w+):", block)
+        asked = re.search(r"\n +resources: (.*)", block)
+        if rule and asked and rule[1] not in LOCAL:
+            found[rule[1]] = dict(pair.split("=", 1) for pair in asked[1].split(", "))
+    return found
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory) -> dict[str, dict[str, str]]:
+    folder = tmp_path_factory.mktemp("profile")
+    write_workspace(
+        folder, tiny_study(), partition="all", account="12345", gpu_type="a100", walltime=200, gpus=4
+    )
+    return resources_by_rule(folder)
+
+
+def test_the_rules_that_are_submitted(asked):
+    assert set(asked) == ON_GPU | {"likelihood"}
+
+
+def test_partition_and_account_are_the_users(asked):
+    for rule, resources in asked.items():
+        assert (resources["slurm_partition"], resources["slurm_account"]) == ("all", "12345"), rule
+
+
+def test_rules_with_a_network_ask_for_one_gpu_and_training_for_the_users_number(asked):
+    for rule, resources in asked.items():
+        gpus = {"likelihood": None, "train": "4"}.get(rule, "1")
+        assert resources.get("gpu") == gpus, rule
+        assert resources.get("gpu_model") == (gpus and "a100"), rule
+        assert resources["tasks"] == "0", rule
+    assert (asked["train"]["processes"], asked["train"]["cpus_per_task"]) == ("4", "8")
+
+
+def test_no_job_asks_for_more_than_the_walltime(asked):
+    assert asked["train"]["runtime"] == asked["sample"]["runtime"] == "200"
+    assert asked["quality"]["runtime"] == "120"
+    assert max(int(resources["runtime"]) for resources in asked.values()) == 200
+
+
+def test_training_is_warned_before_the_limit(asked):
+    assert {rule for rule in asked if "slurm_extra" in asked[rule]} == {"train"}
+    assert asked["train"]["slurm_extra"] == "--signal=TERM@120"

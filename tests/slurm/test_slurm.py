@@ -1,0 +1,231 @@
+"""The Slurm profile on a Slurm: what its jobs ask for, and what becomes of jobs that are stopped."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from slurm_jobs import SlurmJob, jobs, slurm_command
+from slurm_settings import GPU_TYPE
+from slurm_workspace import finish, launch, write_workspace
+from studies import snakemake, tiny_study, write_study
+
+from ddpm.errors import DDPMError
+from ddpm.network.weights import read_weights
+from ddpm.plan.guard import has_gpu
+
+pytestmark = pytest.mark.workflow
+MODEL = "epsilon_L_simple"
+FIGURE = "results/tiny/figures/figure13.png"
+FEATURES = "results/tiny/features/classifier.safetensors"
+STEPS = 600
+# The time limit is two minutes, and Slurm warns 20 to 50 s before it: no job can train for so long.
+LIMITED_SECONDS = 100
+
+
+def small_study(**steps: int) -> dict[str, Any]:
+    """One figure, of the first of these models; each is the same network, trained for other steps."""
+    study = tiny_study()
+    diffusion = study["models"][MODEL]["diffusion"]
+    study["models"] = {
+        name: {"diffusion": diffusion, "training": {"steps": number}} for name, number in steps.items()
+    }
+    study["defaults"]["training"]["save_every_minutes"] = 0.04
+    study["sampling"]["batches_per_shard"] = 1
+    study["artefacts"] = {"figure13": {"model": next(iter(steps)), "rows": 5, "columns": 5}}
+    return study
+
+
+def weights(model: str) -> str:
+    return f"results/tiny/models/{model}/seed0/weights.safetensors"
+
+
+def weights_hash(folder: Path, model: str) -> str:
+    return read_weights(folder / weights(model))[1]["weights_hash"]
+
+
+def wait_until(condition: Callable[[], Any], folder: Path) -> Any:
+    """The condition's value, once it is true."""
+    end = time.monotonic() + 600
+    while not (value := condition()):
+        assert time.monotonic() < end, (folder / "output.txt").read_text()[-8000:]
+        time.sleep(0.1)
+    return value
+
+
+def jobs_of(folder: Path, name: str, state: str = "") -> list[SlurmJob]:
+    return [job for job in jobs(folder) if name in job.name and job.state.startswith(state)]
+
+
+def trained_at_least(folder: Path, model: str, updates: int) -> bool:
+    """Whether the saved state of a run has come so far."""
+    latest = folder / weights(model).replace("weights.safetensors", "state/latest.safetensors")
+    try:
+        return read_weights(latest)[1]["updates"] >= updates
+    except DDPMError:  # not there: not yet, or just being replaced
+        return False
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A workflow that has ended: where, what it printed, and its jobs."""
+
+    folder: Path
+    output: str
+    jobs: list[SlurmJob]
+
+    def of(self, name: str) -> list[SlurmJob]:
+        return [job for job in self.jobs if name in job.name]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory) -> Path:
+    """A local run of the model that is stopped by hand elsewhere."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    write_study(folder, small_study(stopped=STEPS))
+    snakemake(folder, weights("stopped"), "--cores", "1")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def limited_steps(undisturbed) -> int:
+    """Steps that would take LIMITED_SECONDS here if training had a core of its own."""
+    log = (undisturbed / "results/tiny/logs/train/stopped.seed0.log").read_text()
+    speed = float(re.findall(r"([\d.]+) steps/s, done", log)[-1])
+    benchmark = (undisturbed / "results/tiny/benchmarks/train/stopped.seed0.tsv").read_text()
+    share = float(dict(zip(*map(str.split, benchmark.splitlines()), strict=True))["mean_load"]) / 100
+    return round(speed / min(max(share, 0.2), 1.0) * LIMITED_SECONDS)
+
+
+@pytest.fixture(scope="module")
+def runs(slurm, tmp_path_factory, limited_steps) -> dict[str, Run]:
+    """Two workflows beside each other: one job meets its time limit; others are stopped or fail for good."""
+    folders = {name: tmp_path_factory.mktemp(name) for name in ("limited", "local", "stopped")}
+    limited, local, stopped = folders.values()
+    write_workspace(limited, small_study(limited=limited_steps), walltime=2)
+    study = small_study(plain=30, cancelled=STEPS, requeued=STEPS)
+    study["quality"]["features"]["required_accuracy"] = 1.0
+    write_workspace(stopped, study)
+    targets = [FIGURE, FEATURES, weights("cancelled"), weights("requeued")]
+    processes = [
+        launch(limited, weights("limited"), "--retries", "30"),  # beside others' jobs it takes many
+        launch(stopped, *targets, "--retries", "1", "--slurm-array-jobs=sample"),
+    ]
+    try:
+        for model, command in [("cancelled", ["scancel"]), ("requeued", ["scontrol", "requeue"])]:
+            wait_until(lambda model=model: trained_at_least(stopped, model, STEPS // 2), stopped)
+            slurm_command(*command, jobs_of(stopped, model, "RUNNING")[-1].number)
+        write_study(local, small_study(limited=limited_steps))
+        snakemake(local, weights("limited"), "--cores", "1")
+        outputs = [finish(processes[0], limited), "", finish(processes[1], stopped, status=1)]
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+    return {
+        name: Run(folder, text, jobs(folder))
+        for (name, folder), text in zip(folders.items(), outputs, strict=True)
+    }
+
+
+def steps_of_last_job(folder: Path, model: str) -> float:
+    """About how many steps the job did that finished a training run."""
+    log = (folder / f"results/tiny/logs/train/{model}.seed0.log").read_text()
+    speed, minutes, seconds = re.findall(r"([\d.]+) steps/s, done in (?:(\d+) min )?(\d+) s", log)[-1]
+    return float(speed) * (60 * int(minutes or 0) + int(seconds))
+
+
+def test_jobs_ask_for_what_the_profile_says(runs):
+    (train,) = runs["stopped"].of("train_results_tiny_plain")
+    assert train.fields["TresPerJob"] == f"gres:gpu:{GPU_TYPE}:1"
+    assert (train.fields["NumTasks"], train.fields["CPUs/Task"]) == ("1", "2")
+    assert (train.requested["mem"], train.fields["TimeLimit"]) == ("16000M", "12:00:00")
+    assert (train.fields["Partition"], train.fields["Requeue"]) == ("all", "1")
+    for job in runs["stopped"].of("sample"):
+        assert job.fields["TresPerJob"] == f"gres:gpu:{GPU_TYPE}:1"
+        assert (job.fields["NumTasks"], job.fields["TimeLimit"]) == ("1", "04:00:00")
+
+
+def test_shards_are_an_array(runs):
+    shards = runs["stopped"].of("sample")
+    assert len(shards) == 2
+    assert len({job.fields["ArrayJobId"] for job in shards}) == 1
+    assert {job.state for job in shards} == {"COMPLETED"}
+
+
+def test_light_rules_are_no_jobs(runs):
+    assert {job.name.split("_results")[0] for job in runs["stopped"].jobs} == {"train", "sample", "features"}
+
+
+def test_a_job_that_fails_for_good_leaves_the_others_results(runs):
+    run = runs["stopped"]
+    first, second = run.of("features")
+    assert {first.state, second.state} == {"FAILED"}
+    # The second attempt asked for more, in case that was why.
+    assert (first.requested["mem"], second.requested["mem"]) == ("8000M", "16000M")
+    assert "log: results/tiny/logs/features.log" in run.output
+    assert "required_accuracy" in run.output
+    assert (run.folder / FIGURE).exists()
+
+
+@pytest.mark.parametrize("model", ["cancelled", "requeued"])
+def test_a_job_stopped_by_hand_continues_to_the_same_weights(runs, undisturbed, model):
+    folder = runs["stopped"].folder
+    assert weights_hash(folder, model) == weights_hash(undisturbed, "stopped")
+    assert steps_of_last_job(folder, model) < 0.75 * STEPS
+
+
+def test_scancel_is_noticed_and_retried(runs):
+    first, *later = runs["stopped"].of("cancelled")
+    assert first.state == "CANCELLED"
+    assert later
+    assert later[-1].state == "COMPLETED"
+    assert f"SLURM-job '{first.number}' failed, SLURM status is: 'CANCELLED'" in runs["stopped"].output
+
+
+def test_a_requeued_job_keeps_its_number(runs):
+    first = runs["stopped"].of("requeued")[0]
+    assert int(first.fields["Restarts"]) >= 1
+
+
+def test_training_longer_than_the_walltime_continues_in_further_jobs(runs):
+    run = runs["limited"]
+    *before, last = run.jobs
+    assert before
+    assert {job.fields["TimeLimit"] for job in run.jobs} == {"00:02:00"}
+    assert {job.state for job in before} == {"FAILED"}  # after the warning; the limit itself is TIMEOUT
+    assert last.state == "COMPLETED"
+    assert weights_hash(run.folder, "limited") == weights_hash(runs["local"].folder, "limited")
+
+
+def test_another_number_of_processes_reruns_nothing(undisturbed):
+    again = ["--cores", "1", "--set-resources", "train:processes=2", "train:mem_mb=9000"]
+    assert "Nothing to be done" in snakemake(undisturbed, weights("stopped"), "-n", *again)
+
+
+def test_work_that_is_refused_without_a_gpu_trains_on_two_and_ends_with_ctrl_c(slurm, tmp_path):
+    write_workspace(tmp_path, small_study(endless=10**9), gpus=2)
+    if not has_gpu():
+        refused = snakemake(tmp_path, weights("endless"), "--cores", "1", status=1)
+        assert "Nothing was started: there is no GPU here" in refused
+    process = launch(tmp_path, weights("endless"))
+    try:
+        wait_until(lambda: trained_at_least(tmp_path, "endless", 1), tmp_path)
+        (job,) = jobs_of(tmp_path, "endless", "RUNNING")
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=120)
+    finally:
+        process.kill()
+    assert process.returncode != 0
+    wait_until(lambda: jobs_of(tmp_path, "endless", "CANCELLED"), tmp_path)
+    # Two GPUs, which are one task that starts two processes.
+    assert job.fields["TresPerJob"] == f"gres:gpu:{GPU_TYPE}:2"
+    assert (job.fields["NumTasks"], job.fields["CPUs/Task"]) == ("1", "4")
+    log = (tmp_path / "results/tiny/logs/train/endless.seed0.log").read_text()
+    assert "starting 2 processes" in log
