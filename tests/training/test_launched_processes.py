@@ -53,6 +53,7 @@ def run_folder(folder: Path) -> Path:
 
 def start(folder: Path, processes: int = 2) -> subprocess.Popen:
     words = ["train", "config/short.yaml", "--model", MODEL, "--processes", str(processes), "--threads", "1"]
+    words += ["--log", "train.log"]
     return subprocess.Popen(
         [sys.executable, "-m", "ddpm.cli", *words], cwd=folder, stderr=subprocess.PIPE, text=True
     )
