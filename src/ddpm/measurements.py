@@ -80,7 +80,7 @@ def write_measurements(path: str | Path, rows: Sequence[Measurement]) -> None:
     """Writes rows to a Parquet file, atomically."""
     table = pa.Table.from_pylist([dataclasses.asdict(row) for row in rows], schema=SCHEMA)
     with atomic_path(path) as temporary:
-        pq.write_table(table, temporary)
+        pq.write_table(table, temporary, write_page_checksum=True)
 
 
 def read_measurements(paths: Iterable[str | Path]) -> pd.DataFrame:
@@ -101,7 +101,7 @@ def read_measurements(paths: Iterable[str | Path]) -> pd.DataFrame:
 
 def _read(path: Path) -> pa.Table:
     try:
-        table = pq.read_table(path)
+        table = pq.read_table(path, page_checksum_verification=True)
     except FileNotFoundError:
         raise DataError(f"{path}: no such measurements; make them with `snakemake {path}`") from None
     except (OSError, pa.ArrowInvalid) as error:

@@ -48,7 +48,7 @@ def write_frame(path: str | Path, frame: pd.DataFrame, provenance: Provenance) -
     table = pa.Table.from_pandas(frame, preserve_index=False)
     metadata = {**(table.schema.metadata or {}), _KEY.encode(): json.dumps(dict(provenance)).encode()}
     with atomic_path(path) as temporary:
-        pq.write_table(table.replace_schema_metadata(metadata), temporary)
+        pq.write_table(table.replace_schema_metadata(metadata), temporary, write_page_checksum=True)
 
 
 def read_frame(path: str | Path) -> pd.DataFrame:
@@ -58,7 +58,7 @@ def read_frame(path: str | Path) -> pd.DataFrame:
         DataError: the file is missing or damaged.
     """
     try:
-        return pq.read_table(path).to_pandas()
+        return pq.read_table(path, page_checksum_verification=True).to_pandas()
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; make it with `snakemake {path}`") from None
     except (OSError, pa.ArrowInvalid) as error:

@@ -109,7 +109,7 @@ def test_noise_is_worse_than_real_images(judge, train, test):
 
 def test_few_samples_are_noted(judge, train):
     protocol = {name: score.protocol for name, score in scores(train[:50], train, judge).items()}
-    assert "over 1 splits of 50 images (fewer than the 10 asked for: too few images)" in protocol["IS"]
+    assert "over 1 split of 50 images (fewer than the 10 asked for: too few images)" in protocol["IS"]
     assert "too few images for a covariance of full rank" in protocol["FID"]
     assert "5 subsets of 50 (fewer than the 1000 asked for: too few images)" in protocol["KID"]
     assert "k = 3;" in protocol["precision"]

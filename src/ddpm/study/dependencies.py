@@ -164,7 +164,7 @@ def _quality_table_inputs(study: Study, table: str, models: list[str]) -> Inputs
 def _quality_rows(study: Study, models: list[str]) -> list[str]:
     return [
         _fill(layout.QUALITY_ROWS, study, **run, sampling=sampling)
-        for run in training_runs(study, models)
+        for run in training_runs(study, dict.fromkeys(models))
         for sampling in study.sampling.seeds
     ]
 
@@ -172,7 +172,7 @@ def _quality_rows(study: Study, models: list[str]) -> list[str]:
 def _likelihood_rows(study: Study, models: list[str]) -> list[str]:
     return [
         _fill(layout.LIKELIHOOD_ROWS, study, **run, split=split)
-        for run in training_runs(study, models)
+        for run in training_runs(study, dict.fromkeys(models))
         for split in ("test", "train")
     ]
 

@@ -77,7 +77,8 @@ def _raise_cause(failures: Mapping[int, ProcessFailure]) -> None:
     if errors := [code for code in early.values() if 0 < code < 128 and code != LOST_STATUS]:
         raise SystemExit(errors[0])
     if stops := [abs(code) % 128 for code in early.values() if code != LOST_STATUS]:
-        raise Stopped(128 + max(stops))
+        # torchrun ends the others by SIGTERM as soon as the first has left.
+        raise Stopped(128 + max(stops, key=lambda number: number != signal.SIGTERM))
     raise StateError(f"the processes of the training lost each other, see above; {_AGAIN}")
 
 

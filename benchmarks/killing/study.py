@@ -1,0 +1,76 @@
+"""The study of the drill: every kind of step, each a few seconds long, training saved after every update."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+NAME = "drill"
+HOME = Path("results", NAME)
+TARGET = str(HOME / "index.html")
+MODEL = "epsilon_L_simple"
+STEPS = 120
+
+# The rules in the order of the workflow, and the files that each makes, relative to the study's home. Whoever
+# removes the files of one rule and of all later ones leaves no file that is older than what it was made from.
+STAGES: dict[str, tuple[str, ...]] = {
+    "data": ("data/*/*",),
+    "features": ("features/*.safetensors",),
+    "train": ("models/*/*/weights.safetensors", "models/*/*/training.parquet", "models/*/*/checkpoints/*"),
+    "checkpoint": ("measurements/checkpoints/*/*/*",),
+    "choose": ("models/*/*/chosen.safetensors",),
+    "chain": ("chains/*",),
+    "bound": ("likelihood/*/*/*/shard*",),
+    "sample": ("samples/*/*/*/*",),
+    "quality": ("measurements/quality/*/*/*",),
+    "likelihood": ("likelihood/*/*/*/rate_distortion.parquet", "measurements/likelihood/*/*/*"),
+    "table": ("*.csv", "tables/*"),
+    "figure": ("figures/*",),
+    "index": ("index.html",),
+}
+
+
+def drill_study() -> dict[str, Any]:
+    """Settings of the study: one model of the demo, chosen among two checkpoints."""
+    study = yaml.safe_load((ROOT / "config" / "demo.yaml").read_text())
+    study["title"] = "The kill drill: handwritten digits"
+    defaults = study["defaults"]
+    defaults["network"] |= {"channels": 8, "channel_multipliers": [1, 1], "groups": 4, "dropout": 0.1}
+    defaults["diffusion"] |= {"timesteps": 10, "beta_start": 0.01, "beta_end": 0.6}
+    defaults["training"] |= {"steps": STEPS, "batch_size": 16, "warmup_steps": 5, "log_every": 5}
+    defaults["training"]["save_every_minutes"] = 0.0
+    checkpoints = {"steps": [STEPS // 2], "evaluate": "minimum_fid", "images": 40}
+    study["models"] = {MODEL: study["models"][MODEL] | {"seeds": [0], "checkpoints": checkpoints}}
+    study["sampling"] = {"images": 40, "batch_size": 40, "batches_per_shard": 1}
+    study["likelihood"] = {"batch_size": 200, "images_per_shard": 200, "images": 200}
+    study["quality"]["features"] |= {"epochs": 1, "required_accuracy": 0.1}
+    study["quality"] |= {"inception_splits": 2, "kid_subsets": 5, "kid_subset_size": 20}
+    study["artefacts"] = {"text_numbers": {"model": MODEL}, "figure2": {"model": MODEL, "t": 4}}
+    return study
+
+
+def write_study(folder: Path) -> None:
+    """Makes a working folder that holds the study and nothing else."""
+    config = folder / "config"
+    config.mkdir(parents=True, exist_ok=True)
+    shutil.copy(ROOT / "config" / "published.csv", config / "published.csv")
+    (config / f"{NAME}.yaml").write_text(yaml.safe_dump(drill_study(), sort_keys=False))
+
+
+def remove_from(folder: Path, rule: str) -> int:
+    """Removes what a rule and all later ones made; the workflow makes it again. Returns how many files."""
+    stages = list(STAGES)
+    patterns = [pattern for stage in stages[stages.index(rule) :] for pattern in STAGES[stage]]
+    found = {
+        path
+        for pattern in patterns
+        for path in (folder / HOME).glob(pattern)
+        if not path.name.startswith(".")
+    }
+    for path in found:
+        path.unlink()
+    return len(found)

@@ -1,0 +1,90 @@
+"""The drill in short: every kind of fault, at least once, and the bits of an undisturbed run at the end."""
+
+import json
+import os
+import time
+
+import pytest
+import yaml
+from killing.drill import Drill
+from killing.faults import KINDS
+from killing.report import summary, write_report
+from killing.snapshot import snapshot
+from killing.study import NAME, TARGET, drill_study
+from killing.tally import Plan
+from studies import snakemake
+
+pytestmark = [
+    pytest.mark.workflow,
+    pytest.mark.skipif(
+        "RUN_KILL_DRILL" not in os.environ,
+        reason="takes minutes: set RUN_KILL_DRILL=1 to run the drill in short",
+    ),
+]
+KILLS = 10
+
+
+@pytest.fixture(scope="module")
+def drilled(tmp_path_factory):
+    drill = Drill(tmp_path_factory.mktemp("drill"), Plan(list(KINDS), KILLS, life=2.0))
+    started = time.monotonic()
+    try:
+        drill.run()
+        yield drill, summary(drill, time.monotonic() - started)
+    finally:
+        drill.disk.close()
+
+
+def test_nothing_differs_or_is_lost(drilled):
+    _, figures = drilled
+    assert figures["problems"] == []
+    assert figures["unprovoked_failures"] == []
+    assert figures["finished"] >= 1
+    assert figures["kills"] == len(figures["events"]) == KILLS
+
+
+def test_every_kind_that_this_machine_allows_struck(drilled):
+    drill, figures = drilled
+    assert set(figures["kills_by_kind"]) == set(drill.kinds)
+    assert set(KINDS) - set(drill.kinds) == set(figures["kinds_left_out"])
+    struck = [event for event in figures["events"] if event["running"]]
+    assert len(struck) >= KILLS // 2
+
+
+def test_results_of_every_kind_of_file_were_compared(drilled):
+    drill, _ = drilled
+    suffixes = {name.rpartition(".")[2] for name in drill.expected}
+    assert suffixes >= {"safetensors", "npz", "npy", "parquet", "csv", "png", "pdf", "html", "json", "md"}
+
+
+def test_no_state_lock_or_mark_is_left(drilled):
+    drill, _ = drilled
+    for kind in ("training states", "Snakemake's locks", "Snakemake's marks of incomplete files"):
+        assert drill.left[kind] == []
+
+
+def test_the_report_says_the_same_twice(drilled, tmp_path):
+    _, figures = drilled
+    write_report(figures, tmp_path / "report")
+    assert json.loads((tmp_path / "report.json").read_text()) == figures
+    page = (tmp_path / "report.md").read_text()
+    assert f"{KILLS} faults" in page
+    assert "**problems: 0**" in page
+
+
+def test_a_changed_setting_remakes_what_depends_on_it_alone(drilled):
+    drill, _ = drilled
+    folder = drill.undisturbed
+    before = snapshot(folder)
+    study = drill_study()
+    study["artefacts"]["figure2"]["t"] = 5
+    (folder / "config" / f"{NAME}.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
+    snakemake(folder, TARGET, "--cores", "2")
+    after = snapshot(folder)
+    touched = {path for path in after.times if after.times[path] != before.times.get(path)}
+    home = f"results/{NAME}"
+    assert touched == {
+        f"{home}/chains/figure2.npz",
+        f"{home}/index.html",
+        *(f"{home}/figures/figure2.{suffix}" for suffix in ("png", "pdf", "json")),
+    }
