@@ -73,7 +73,7 @@ def _content(path: Path) -> bytes:
         return _joined(parts, _kept(read_provenance(path)))
     if path.suffix == ".parquet":
         provenance = read_provenance(path)
-        table = pq.read_table(path)
+        table = pq.read_table(path, page_checksum_verification=True)
         columns = table.drop_columns([name for name in _ELSEWHERE if name in table.column_names])
         # repr of a float names its exact value, and NaN equals itself.
         return _joined(str(columns.schema.types), columns.to_pydict(), _kept(provenance))
