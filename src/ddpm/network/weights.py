@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,12 +79,16 @@ def check_weights(path: str | Path, tensors: Mapping[str, Tensor], network: nn.M
         if name in tensors and tuple(tensors[name].shape) != shape:
             problems.append(f"{name} has shape {tuple(tensors[name].shape)}, the network {shape}")
     if problems:
-        shown = "".join(f"\n  {problem}" for problem in problems[:20])
-        more = f"\n  and {len(problems) - 20} more" if len(problems) > 20 else ""
         raise WeightsError(
             f"{path}: weights of another network ({len(problems)} differences); check the model's `network` "
-            f"settings or use another file:{shown}{more}"
+            f"settings or use another file:{listed(problems)}"
         )
+
+
+def listed(problems: Sequence[str]) -> str:
+    """The first 20 problems, a line each, and how many more there are."""
+    shown = "".join(f"\n  {problem}" for problem in problems[:20])
+    return shown + (f"\n  and {len(problems) - 20} more" if len(problems) > 20 else "")
 
 
 def load_weights(path: str | Path, network: nn.Module) -> dict[str, Any]:

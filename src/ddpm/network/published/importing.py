@@ -15,7 +15,7 @@ from ddpm.network.published.layouts import DIFFUSERS, recognise
 from ddpm.network.published.locating import check_sha256, find_weights
 from ddpm.network.published.reading import read_contents
 from ddpm.network.unet import UNet
-from ddpm.network.weights import check_weights
+from ddpm.network.weights import check_weights, listed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,9 +82,7 @@ def _check_values(path: Path, state: Mapping[str, Tensor]) -> None:
         if t.is_floating_point() and not t.float().isfinite().all()
     ]
     if bad:
-        shown = "".join(f"\n  {problem}" for problem in bad[:20])
-        more = f"\n  and {len(bad) - 20} more" if len(bad) > 20 else ""
         raise WeightsError(
             f"{path}: {len(bad)} tensors are not of finite real numbers; the file is damaged or its run "
-            f"diverged: use another:{shown}{more}"
+            f"diverged: use another:{listed(bad)}"
         )
