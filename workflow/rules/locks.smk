@@ -1,23 +1,32 @@
-# Snakemake's locks stay behind when it is killed and would stop the next start. The kernel drops the lock below
-# with the process, so whoever holds it knows that locks found in .snakemake belong to no running workflow.
-import fcntl
-from pathlib import Path
+# One executing workflow a folder; see ddpm.workflow_lock. Snakemake's locks are left behind when it is killed: those
+# that belong to no running workflow are removed, so that the next start just goes on.
+from contextlib import nullcontext
+
+from snakemake.logging import logger
+
+from ddpm import workflow_lock
 
 
-def remove_stale_locks():
-    """Returns a handle to keep for the process's life, or None if another workflow runs here."""
-    folder = Path(".snakemake")
-    folder.mkdir(exist_ok=True)
-    guard = open(folder / "running", "w")
+def folder_lock(executor_plugin, **_):
+    """Takes the lock for a start that makes or touches files; it ends with the returned context."""
+    if executor_plugin.common_settings.dryrun_exec or not workflow.execution_settings.lock:  # -n, --nolock
+        return nullcontext()
     try:
-        fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        guard.close()
-        return None
-    for lock in (folder / "locks").glob("*.lock"):
-        lock.unlink(missing_ok=True)
-    return guard
+        lock = workflow_lock.take(logger.info)
+    except workflow_lock.AnotherWorkflowError as error:
+        raise WorkflowError(str(error)) from None
+    except workflow_lock.NoLocksError as error:
+        logger.warning(f"{error}. Start one workflow at a time here: a second one may not be refused.")
+        return nullcontext()
+    workflow_lock.remove_stale_locks()
+    return lock
 
 
+# Jobs that run in a Snakemake of their own, here or on a cluster's node, belong to the workflow that started them.
 if workflow.is_main_process:
-    running = remove_stale_locks()
+    # All starts that make or touch files go through `execute`, and no others but dry runs. An `onstart:` would be too
+    # late: it follows Snakemake's own look at its locks, and --no-hooks leaves it out.
+    workflow.execute = workflow_lock.within(folder_lock, workflow.execute)
+    with workflow_lock.looking() as alone:
+        if alone:
+            workflow_lock.remove_stale_locks()

@@ -1,6 +1,7 @@
 # Results that `dvc pull` or `dvc checkout` put here have arbitrary times, and Snakemake has no records of them. Before
 # the jobs are planned, the times of those that belong to the present settings are put in order, and the others are
-# marked out of date. Without dvc.lock nothing is done; once all is in order, a start costs a look at file times.
+# marked out of date. Not while another workflow runs here, whose files these may be. Without dvc.lock nothing is done;
+# once all is in order, a start costs a look at file times.
 from ddpm.errors import DDPMError
 from ddpm.study import layout, load_study
 from ddpm.versions.lock import LOCK
@@ -23,5 +24,7 @@ def settle_stored_results():
         )
 
 
-if workflow.is_main_process and running is not None and LOCK.exists():
-    settle_stored_results()
+if workflow.is_main_process and LOCK.exists():
+    with workflow_lock.looking() as alone, workflow_lock.in_turn("settling"):
+        if alone:
+            settle_stored_results()
