@@ -6,11 +6,12 @@ import contextlib
 import errno
 import hashlib
 import os
-import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from ddpm.errors import OutputError
+from ddpm.temporary_files import temporary_file
 
 _REMEDIES = {
     errno.ENOSPC: "the disk is full: free some space and run the same command again",
@@ -31,25 +32,38 @@ def output_error(path: Path, error: OSError) -> OutputError:
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yields a temporary path beside `path`; on success it is fsynced and renamed to `path`.
 
-    On any failure the temporary file is removed and an existing `path` stays as it was.
-    The temporary name keeps the suffix of `path`, because some writers choose a format by it.
+    An empty file is there, to be overwritten. On any failure it is removed and an existing `path` stays as it
+    was. What killed writers of `path` left behind is removed first.
 
     Raises:
         OutputError: the folder is read-only, the disk is full, or the write failed otherwise.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.partial{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        _fsync(temporary)
-        os.replace(temporary, path)
-        _fsync(path.parent)
+        with temporary_file(path) as temporary:
+            yield temporary
+            _fsync(temporary)
+            os.replace(temporary, path)
+            _fsync(path.parent)
     except OSError as error:
         raise output_error(path, error) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+
+
+def link_or_copy(source: str | Path, path: str | Path) -> None:
+    """Gives a file a second name, atomically; a copy where the file system has no hard links.
+
+    Raises:
+        OutputError: as `atomic_path`.
+    """
+    with atomic_path(path) as temporary:
+        beside = temporary.with_name(f"{temporary.name}.link")
+        try:
+            os.link(source, beside)
+        except OSError:
+            shutil.copyfile(source, temporary)
+        else:
+            os.replace(beside, temporary)
 
 
 def write_bytes(path: str | Path, content: bytes) -> None:

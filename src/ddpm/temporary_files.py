@@ -1,0 +1,69 @@
+"""Temporary files beside the file that they become; those of killed writers are told from those in use.
+
+A writer holds the lock of its temporary file, which the kernel drops should it be killed. So a temporary file
+that can be locked is nobody's, and the next writer of the same target removes it. That rests on writers that
+keep the file which was made for them: they open it by its path and truncate it. For one that replaced it the
+lock would be lost, and with it no more than the protection from a second writer of the same target.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from ddpm.locking import Lock, try_lock
+
+
+@contextlib.contextmanager
+def temporary_file(path: Path) -> Iterator[Path]:
+    """Makes an empty temporary file beside `path`, held until the end, and removes abandoned ones.
+
+    Its name, `.<stem>.<8 hexadecimal digits>.partial<suffix>`, keeps the suffix of `path`, because some
+    writers choose a format by it. It is removed at the end unless it was renamed.
+
+    Raises:
+        OSError: the file cannot be made.
+    """
+    temporary, handle, lock = _made(path)
+    try:
+        if lock is Lock.HELD:
+            _remove_abandoned(path)
+        yield temporary
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        os.close(handle)
+
+
+def _made(path: Path) -> tuple[Path, int, Lock]:
+    """A temporary file, its descriptor, and whether that holds the lock."""
+    while True:
+        temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.partial{path.suffix}")
+        handle = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        lock = try_lock(handle)
+        # Before it was locked, another writer may have taken it for abandoned.
+        if lock is Lock.UNKNOWN or (lock is Lock.HELD and os.fstat(handle).st_nlink):
+            return temporary, handle, lock
+        os.close(handle)
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Removes temporary files of this target that nobody holds; leaves what cannot be removed."""
+    name = re.compile(rf"\.{re.escape(path.stem)}\.[0-9a-f]{{8}}\.partial{re.escape(path.suffix)}(\.link)?")
+    with contextlib.suppress(OSError):
+        for other in [entry.path for entry in os.scandir(path.parent) if name.fullmatch(entry.name)]:
+            with contextlib.suppress(OSError):
+                _remove_if_abandoned(other)
+
+
+def _remove_if_abandoned(other: str) -> None:
+    handle = os.open(other, os.O_RDWR)
+    try:
+        if try_lock(handle) is Lock.HELD:
+            os.unlink(other)
+    finally:
+        os.close(handle)
