@@ -2,6 +2,24 @@
 # The resumable state ({home}/models/<model>/seed<n>/state) is no output: Snakemake deletes the
 # outputs of a failed job, and the state is what an interrupted run continues from. For the same reason the
 # checkpoints beside it are no outputs.
+# Snakemake also deletes outputs that are finished, if it was killed before it noted the end of their job. So the state's
+# folder keeps second names of them until then (--keep-finished), and a new training job puts them back. The flag
+# `update` would not do: after an `update` job that failed, Snakemake puts old outputs back and records them as made
+# with the settings of now; and it could not be told whether to train again was asked for (--forcerun).
+from ddpm.versions.noted import remove_noted
+
+if workflow.is_main_process:
+    remove_noted()
+
+
+onsuccess:
+    remove_noted()
+
+
+onerror:
+    remove_noted()
+
+
 rule train:
     input:
         model_data,
@@ -22,7 +40,7 @@ rule train:
         settings=settings(fingerprint.training_job_fingerprint, "model"),
     shell:
         "exec ddpm train {params.study} --model {wildcards.model} --seed {wildcards.seed} "
-        "--threads {threads} --processes {resources.processes} --log {log}"
+        "--threads {threads} --processes {resources.processes} --keep-finished --log {log}"
 
 
 rule checkpoint:

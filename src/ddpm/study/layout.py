@@ -25,6 +25,8 @@ FEATURE_CACHE = "{home}/features/cache"
 WEIGHTS = "{home}/models/{model}/seed{seed}/weights.safetensors"
 CURVE = "{home}/models/{model}/seed{seed}/training.parquet"
 STATE = "{home}/models/{model}/seed{seed}/state"
+# Where finished weights and curve have second names until the workflow has noted that training has ended.
+FINISHED = "{home}/models/{model}/seed{seed}/state/finished"
 CHECKPOINT = "{home}/models/{model}/seed{seed}/checkpoints/step{step}.safetensors"
 # The weights that are evaluated, where they are not those of the last step.
 CHOSEN = "{home}/models/{model}/seed{seed}/chosen.safetensors"

@@ -75,8 +75,13 @@ class StateFolder:
         return max(states, key=lambda state: state.updates, default=None)
 
     def clear(self) -> None:
-        """Removes the saved states: the run is complete."""
+        """Removes the folder and all in it: the run is complete."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def clear_saved(self) -> None:
+        """Removes the saved states alone; finished results that are kept beside them stay."""
+        for path in self.folder.glob("*.safetensors"):
+            path.unlink(missing_ok=True)
 
     def set_aside(self) -> Path | None:
         """Renames a folder of other settings' states, so that nothing is lost; returns its new place."""

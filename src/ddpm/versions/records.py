@@ -46,6 +46,11 @@ def unmark_unfinished(path: str) -> None:
         record(UNFINISHED, path).unlink()
 
 
+def is_marked_unfinished(path: str) -> bool:
+    """Whether a job that makes the file has begun and not ended, as far as Snakemake knows."""
+    return record(UNFINISHED, path).exists()
+
+
 def record(folder: Path, path: str) -> Path:
     """Where Snakemake keeps a file's record: the base64 of its path, cut where names may be no longer."""
     name = base64.urlsafe_b64encode(path.encode()).decode()
