@@ -31,7 +31,7 @@ def temporary_file(path: Path) -> Iterator[Path]:
     temporary, handle, lock = _made(path)
     try:
         if lock is Lock.HELD:
-            _remove_abandoned(path)
+            _remove_abandoned(path, temporary.name)
         yield temporary
     finally:
         with contextlib.suppress(OSError):
@@ -51,16 +51,17 @@ def _made(path: Path) -> tuple[Path, int, Lock]:
         os.close(handle)
 
 
-def _remove_abandoned(path: Path) -> None:
-    """Removes temporary files of this target that nobody holds; leaves what cannot be removed."""
+def _remove_abandoned(path: Path, own: str) -> None:
+    """Removes temporary files of this target that nobody holds; leaves its own, and what cannot be removed."""
     name = re.compile(rf"\.{re.escape(path.stem)}\.[0-9a-f]{{8}}\.partial{re.escape(path.suffix)}(\.link)?")
     with contextlib.suppress(OSError):
-        for other in [entry.path for entry in os.scandir(path.parent) if name.fullmatch(entry.name)]:
-            with contextlib.suppress(OSError):
-                _remove_if_abandoned(other)
+        for other in os.listdir(path.parent):
+            if other != own and name.fullmatch(other):
+                with contextlib.suppress(OSError):
+                    _remove_if_abandoned(path.with_name(other))
 
 
-def _remove_if_abandoned(other: str) -> None:
+def _remove_if_abandoned(other: Path) -> None:
     handle = os.open(other, os.O_RDWR)
     try:
         if try_lock(handle) is Lock.HELD:
