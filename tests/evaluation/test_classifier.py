@@ -1,9 +1,11 @@
 import argparse
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from ddpm.commands import features
@@ -91,6 +93,32 @@ def test_a_truncated_file_is_refused(study, length):
     rewrite(PATH.read_bytes()[:length])
     with pytest.raises(WeightsError, match=r"classifier\.safetensors: truncated.*ddpm features"):
         open_extractor(study)
+
+
+def test_an_altered_byte_is_noticed(study):
+    """In the header (its length, names, shapes, the record) and in the tensors, wherever it is."""
+    content = PATH.read_bytes()
+    header = 8 + int.from_bytes(content[:8], "little")
+    places = [*range(0, header, 7), *range(header, len(content), len(content) // 50), len(content) - 1]
+    for place in places:
+        rewrite(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+        with pytest.raises(WeightsError, match="run `ddpm features"):
+            open_extractor(study)
+    rewrite(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(WeightsError, match=r"classifier\.safetensors: its content differs from the hash"):
+        open_extractor(study)
+    rewrite(content)
+    open_extractor(study)
+
+
+def test_a_file_without_a_hash_is_read(study, tmp_path):
+    """As it was written before there was one."""
+    with safe_open(PATH, framework="pt") as file:
+        record = json.loads(file.metadata()["classifier"])
+        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    del record["hash"]
+    save_file(weights, tmp_path / "old.safetensors", {"classifier": json.dumps(record)})
+    assert load_classifier(tmp_path / "old.safetensors")[1] == load_classifier(PATH)[1]
 
 
 def test_another_networks_weights_are_refused(study):

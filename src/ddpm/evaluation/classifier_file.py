@@ -1,21 +1,26 @@
-"""The classifier's file: safetensors weights that carry their accuracy, settings, and data."""
+"""The classifier's file: safetensors weights that carry accuracy, settings, data, and a hash of it all."""
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
+from torch import Tensor
 
 from ddpm.errors import WeightsError
 from ddpm.evaluation.classifier import Classifier, empty_classifier
 from ddpm.files import write_bytes
+from ddpm.network.weights import weights_hash
 
 # One key: the order of several keys in a safetensors header is not fixed, and the file's hash would vary.
 _KEY = "classifier"
+_HASH = "hash"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,10 +46,11 @@ class ClassifierRecord:
 
 
 def save_classifier(path: str | Path, classifier: Classifier, record: ClassifierRecord) -> None:
-    """Writes weights and record to a safetensors file, atomically."""
+    """Writes weights, record and the hash of both to a safetensors file, atomically."""
     weights = {name: value.detach().cpu().contiguous() for name, value in classifier.state_dict().items()}
-    metadata = {_KEY: json.dumps(dataclasses.asdict(record), sort_keys=True)}
-    write_bytes(path, save(weights, metadata))
+    content = json.loads(json.dumps(dataclasses.asdict(record)))
+    content[_HASH] = _hash(weights, content)
+    write_bytes(path, save(weights, {_KEY: json.dumps(content, sort_keys=True)}))
 
 
 def load_classifier(path: str | Path, remedy: str = "train it again") -> tuple[Classifier, ClassifierRecord]:
@@ -55,7 +61,8 @@ def load_classifier(path: str | Path, remedy: str = "train it again") -> tuple[C
         remedy: what the error message tells the user to do.
 
     Raises:
-        WeightsError: the file is missing, truncated, or holds another network.
+        WeightsError: the file is missing, truncated, altered, or holds another network. (A file without a
+            hash, from before there was one, is not checked for alterations.)
     """
     if not Path(path).is_file():
         raise WeightsError(f"{path}: there is no trained classifier; {remedy}")
@@ -63,26 +70,35 @@ def load_classifier(path: str | Path, remedy: str = "train it again") -> tuple[C
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, RuntimeError, ValueError) as error:
         raise WeightsError(f"{path}: truncated or not a safetensors file ({error}); {remedy}") from error
     if _KEY not in metadata:
         raise WeightsError(f"{path}: these are not the weights of a classifier; {remedy}")
-    record = _record(path, metadata[_KEY], remedy)
+    record = _record(path, metadata[_KEY], weights, remedy)
     classifier = empty_classifier(record.image_shape, record.classes)
     _fill(classifier, weights, f"{path}: these are the weights of another network", remedy)
     return classifier, record
 
 
-def _record(path: str | Path, text: str, remedy: str) -> ClassifierRecord:
+def _hash(weights: Mapping[str, Tensor], content: Mapping[str, Any]) -> str:
+    """SHA-256 of the tensors and of what the record says of them."""
+    record = json.dumps({key: value for key, value in content.items() if key != _HASH}, sort_keys=True)
+    return hashlib.sha256(f"{weights_hash(weights)} {record}".encode()).hexdigest()
+
+
+def _record(path: str | Path, text: str, weights: Mapping[str, Tensor], remedy: str) -> ClassifierRecord:
     try:
         content = json.loads(text)
+        if content.get(_HASH, digest := _hash(weights, content)) != digest:
+            raise WeightsError(f"{path}: its content differs from the hash written with it; {remedy}")
+        content.pop(_HASH, None)
         channels, height, width = content.pop("image_shape")
         return ClassifierRecord(image_shape=(channels, height, width), **content)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise WeightsError(f"{path}: its record cannot be read ({error}); {remedy}") from error
 
 
-def _fill(classifier: Classifier, weights: dict[str, torch.Tensor], problem: str, remedy: str) -> None:
+def _fill(classifier: Classifier, weights: dict[str, Tensor], problem: str, remedy: str) -> None:
     expected = {name: (value.shape, value.dtype) for name, value in classifier.state_dict().items()}
     if expected != {name: (value.shape, value.dtype) for name, value in weights.items()}:
         raise WeightsError(f"{problem}; {remedy}")
