@@ -47,8 +47,10 @@ class Dropout(nn.Module):
         size = math.prod(x.shape[1:])
         # Each int64 is read as four int16, uniform on {-32768..32767}.
         draws = splitmix64(self.keys, -(-size // 4)).view(torch.int16)[:, :size]
-        kept = (draws >= self._dropped - _LEVELS // 2).reshape(x.shape)
-        return torch.where(kept, x, 0.0) * (1.0 / (1.0 - self.rate))
+        # Elements are numbered channels last, in which layout networks with dropout run.
+        kept = (draws >= self._dropped - _LEVELS // 2).reshape(len(x), *x.shape[2:], x.shape[1])
+        kept = kept.movedim(-1, 1)
+        return x * (kept.to(x.dtype) * (1.0 / (1.0 - self.rate)))
 
     def extra_repr(self) -> str:
         """The realised rate."""

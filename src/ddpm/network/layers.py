@@ -43,6 +43,14 @@ class TimestepMLP(nn.Module):
         return self.dense1(functional.silu(self.dense0(timestep_embedding(index, self.channels))))
 
 
+def normalised_swish(norm: nn.GroupNorm, x: Tensor) -> Tensor:
+    """swish(GroupNorm(x)) in float32, [B, C, H, W]: also where the network runs in bfloat16.
+
+    torch's CPU kernel of GroupNorm is several times slower on bfloat16 than the cast and the float32 one.
+    """
+    return functional.silu(norm(x.float()))
+
+
 class ResidualBlock(nn.Module):
     """GroupNorm, swish, 3x3; + timestep; GroupNorm, swish, dropout, 3x3; + shortcut."""
 
@@ -58,9 +66,9 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
         """X [B, inputs, H, W] and the swished embedding [B, 4 ch] to [B, outputs, H, W]."""
-        h = self.conv1(functional.silu(self.norm1(x)))
+        h = self.conv1(normalised_swish(self.norm1, x))
         h = h + self.temb_proj(embedding)[:, :, None, None]
-        h = self.conv2(self.dropout(functional.silu(self.norm2(h))))
+        h = self.conv2(self.dropout(normalised_swish(self.norm2, h)))
         return h + (x if self.nin_shortcut is None else self.nin_shortcut(x))
 
 
@@ -77,11 +85,27 @@ class AttentionBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """X [B, C, H, W] to the same shape."""
-        batch, channels, height, width = x.shape
-        tokens = self.norm(x).flatten(2).transpose(1, 2)
-        q, k, v = self.q(tokens), self.k(tokens), self.v(tokens)
-        h = functional.scaled_dot_product_attention(q[:, None], k[:, None], v[:, None])[:, 0]
-        return x + self.proj_out(h).transpose(1, 2).reshape(batch, channels, height, width)
+        layers = (self.q, self.k, self.v)
+        weight, bias = (torch.cat(parts) for parts in zip(*((m.weight, m.bias) for m in layers), strict=True))
+        q, k, v = _pointwise(self.norm(x.float()), weight, bias).flatten(2).transpose(1, 2).chunk(3, dim=2)
+        h = attend(q, k, v).transpose(1, 2).reshape(x.shape)
+        return x + _pointwise(h, self.proj_out.weight, self.proj_out.bias)
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """softmax(q k^T / sqrt(C)) v of [B, N, C] each, the softmax in float32.
+
+    torch's fused attention on a GPU; on a CPU, where that is slower, the formula.
+    """
+    if q.is_cuda:
+        return functional.scaled_dot_product_attention(q[:, None], k[:, None], v[:, None])[:, 0]
+    scores = torch.bmm(q, k.transpose(1, 2)).float() * (1.0 / math.sqrt(q.shape[2]))
+    return torch.bmm(torch.softmax(scores, dim=2).to(v.dtype), v)
+
+
+def _pointwise(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """A dense layer at each position, as a 1x1 convolution: [B, C, H, W] to [B, len(weight), H, W]."""
+    return functional.conv2d(x, weight[:, :, None, None], bias)
 
 
 class Downsample(nn.Module):
@@ -97,7 +121,11 @@ class Downsample(nn.Module):
 
 
 class Upsample(nn.Module):
-    """Nearest-neighbour doubling, then a 3x3 convolution."""
+    """Nearest-neighbour doubling, then a 3x3 convolution.
+
+    Both in one transposed convolution of stride 2, with 16 multiplications where there would be 36: the
+    four pixels that doubling makes of one are equal, so that products with them can be summed beforehand.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -105,4 +133,15 @@ class Upsample(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, C, H, W] to [B, C, 2H, 2W]."""
-        return self.conv(functional.interpolate(x, scale_factor=2.0, mode="nearest"))
+        kernel = doubling_kernel(self.conv.weight)
+        return functional.conv_transpose2d(x, kernel, self.conv.bias, stride=2, padding=1)
+
+
+def doubling_kernel(weight: Tensor) -> Tensor:
+    """The kernel [I, O, 4, 4] of the transposed convolution that doubles, then convolves with [O, I, 3, 3].
+
+    Its taps are sums of up to four taps of the 3x3 kernel, mirrored.
+    """
+    padded = functional.pad(weight.float().flip(2, 3).transpose(0, 1), (1, 1, 1, 1))
+    rows = padded[:, :, 1:] + padded[:, :, :-1]
+    return rows[:, :, :, 1:] + rows[:, :, :, :-1]

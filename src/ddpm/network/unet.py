@@ -16,6 +16,7 @@ from ddpm.network.layers import (
     ResidualBlock,
     TimestepMLP,
     Upsample,
+    normalised_swish,
 )
 
 
@@ -78,7 +79,7 @@ class UNet(nn.Module):
         h = self.mid(h, embedding)
         for level in reversed(self.up):
             h = level(h, embedding, skips)
-        return self.conv_out(functional.silu(self.norm_out(h)))
+        return self.conv_out(normalised_swish(self.norm_out, h))
 
 
 class _BlockFactory:
