@@ -129,7 +129,9 @@ def test_a_dry_run_beside_a_running_workflow_is_allowed_and_changes_nothing(runn
     assert (folder / RUNNING).read_text() == holder
 
 
-@pytest.mark.parametrize("words", [(TARGET, "--summary"), ("--lint",), ("--list-rules",), (TARGET, "--rulegraph")])
+@pytest.mark.parametrize(
+    "words", [(TARGET, "--summary"), ("--lint",), ("--list-rules",), (TARGET, "--rulegraph")]
+)
 def test_looks_at_the_workflow_are_allowed(running, words):
     folder, first = running
     snakemake(folder, *words)

@@ -8,6 +8,7 @@ import socket
 import sys
 
 import pytest
+from studies import snakemake, tiny_study, write_study
 
 from ddpm import workflow_lock
 from ddpm.workflow_lock import AnotherWorkflowError, NoLocksError, in_turn, looking, remove_stale_locks, take
@@ -134,3 +135,13 @@ def test_a_full_disk_takes_the_text_but_not_the_lock(small_disk, monkeypatch):
     with take(no_wait), pytest.raises(AnotherWorkflowError, match="running does not say which"):
         take(no_wait)
     monkeypatch.chdir("/")
+
+
+@pytest.mark.workflow
+def test_stored_results_are_looked_at_only_if_no_workflow_runs(folder):
+    write_study(folder, tiny_study())
+    (folder / "dvc.lock").write_text("<<<<<<< HEAD\n")
+    words = ("results/tiny/data/digits/manifest.json", "-n")
+    with take(no_wait):
+        assert "dvc.lock" not in snakemake(folder, *words)
+    assert "dvc.lock: not a lock file of DVC" in snakemake(folder, *words)
