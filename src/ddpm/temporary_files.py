@@ -52,7 +52,7 @@ def _made(path: Path) -> tuple[Path, int, Lock]:
 
 
 def _remove_abandoned(path: Path, own: str) -> None:
-    """Removes temporary files of this target that nobody holds; leaves its own, and what cannot be removed."""
+    """Removes temporary files of this target that nobody holds, if it can; not its own."""
     name = re.compile(rf"\.{re.escape(path.stem)}\.[0-9a-f]{{8}}\.partial{re.escape(path.suffix)}(\.link)?")
     with contextlib.suppress(OSError):
         for other in os.listdir(path.parent):

@@ -37,7 +37,7 @@ def _is_noted(kept: Path) -> bool:
             return False
         try:
             # Newer where a trainer that Snakemake knows nothing of is just about to put it in place.
-            if (kept / name).stat().st_mtime_ns > record(RECORDS, output).stat().st_mtime_ns:
+            if (kept / name).stat().st_mtime_ns >= record(RECORDS, output).stat().st_mtime_ns:
                 return False
         except FileNotFoundError:
             continue

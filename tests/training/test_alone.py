@@ -1,0 +1,173 @@
+"""Two trainers of one run: the second waits for the first, whatever becomes of that, and then looks again."""
+
+import contextlib
+import errno
+import os
+import shutil
+import signal
+
+import pytest
+from safetensors.torch import load_file
+from short_study import RUN, messages, start, start_and_pause, wait_for, write_study
+
+from ddpm.cli import main
+from ddpm.errors import OutputError
+from ddpm.training.alone import NAME, _TrainingLock, alone
+from ddpm.training.signals import Stopped
+
+DATA = ["data", "config/short.yaml", "digits"]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    write_study(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert main(DATA) == 0
+    return folder
+
+
+@pytest.fixture
+def folder(data, tmp_path):
+    return shutil.copytree(data, tmp_path / "work")
+
+
+@pytest.fixture
+def trainers(folder):
+    """A paused trainer, and a second one that waits for it; those that still live are killed at the end."""
+    first = start_and_pause(folder)
+    second = start(folder)
+    wait_for(lambda: "is being trained by" in messages(folder, 2), second)
+    yield first, second
+    for process in (first, second):
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        process.wait()
+
+
+def ends(process) -> int:
+    return process.wait(timeout=150)
+
+
+def test_the_second_waits_and_finds_the_work_done(folder, trainers):
+    first, second = trainers
+    assert f"is being trained by process {first.pid} on " in messages(folder, 2)
+    first.send_signal(signal.SIGCONT)
+    assert (ends(first), ends(second)) == (0, 0)
+    assert "40/40 steps" in messages(folder, 1)
+    said = messages(folder, 2)
+    assert "weights.safetensors is complete" in said
+    assert "steps" not in said
+    assert said.count("is being trained by") == 1
+    assert sorted(path.name for path in (folder / RUN).iterdir()) == [
+        "training.parquet",
+        "weights.safetensors",
+    ]
+
+
+def test_the_second_continues_what_a_killed_first_had_saved(folder, trainers, tmp_path, data):
+    first, second = trainers
+    first.send_signal(signal.SIGKILL)
+    assert ends(second) == 0
+    assert "40/40 steps" in messages(folder, 2)
+    other = shutil.copytree(data, tmp_path / "undisturbed")
+    assert ends(start(other)) == 0
+    ours, theirs = (load_file(place / RUN / "weights.safetensors") for place in (folder, other))
+    assert all((ours[name] == theirs[name]).all() for name in theirs)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_ends_the_waiting_at_once(folder, trainers, number):
+    first, second = trainers
+    saved = (folder / RUN / "state" / "latest.safetensors").stat()
+    second.send_signal(number)
+    assert second.wait(timeout=30) == 128 + number
+    assert (folder / RUN / NAME).exists()
+    assert (folder / RUN / "state" / "latest.safetensors").stat() == saved
+    first.send_signal(signal.SIGCONT)
+    assert ends(first) == 0
+
+
+def test_several_processes_wait_together(folder):
+    first = start_and_pause(folder)
+    second = start(folder, "--processes", "2")
+    try:
+        wait_for(lambda: "is being trained by" in messages(folder, 2), second)
+        first.send_signal(signal.SIGKILL)
+        assert ends(second) == 0
+    finally:
+        first.kill()
+        second.kill()
+    said = messages(folder, 2)
+    assert said.count("40/40 steps") == said.count("is being trained by") == 1
+    assert (folder / RUN / "weights.safetensors").exists()
+    assert not (folder / RUN / NAME).exists()
+
+
+def test_without_locks_it_trains_and_says_so(folder, monkeypatch, capsys):
+    def no_locks(handle, operation):
+        raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    assert main(["train", "config/short.yaml", "--model", "epsilon_L_simple", "--threads", "1"]) == 0
+    assert capsys.readouterr().err.count("this file system knows no locks") == 1
+    assert (folder / RUN / "weights.safetensors").exists()
+
+
+def test_the_lock_is_on_the_file_that_others_find(tmp_path, monkeypatch):
+    """A lock of a file that its holder has just removed is none."""
+    lock = _TrainingLock(tmp_path, "train x")
+
+    def removed_before(handle, operation):
+        (tmp_path / NAME).unlink()
+
+    with monkeypatch.context() as patch:
+        patch.setattr("fcntl.flock", removed_before)
+        assert not lock.take()
+    assert lock.take()
+    assert not _TrainingLock(tmp_path, "train x").take()
+    lock.release()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_it_is_said_now_and_then_that_it_still_waits(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr("ddpm.training.alone.logger.info", said.append)
+    held, lock = _TrainingLock(tmp_path, "train x"), _TrainingLock(tmp_path, "train x")
+    assert held.take()
+    for _ in range(3):
+        lock.say()
+    monkeypatch.setattr("ddpm.training.alone._SECONDS_BETWEEN_LINES", 0.0)
+    lock.say()
+    (tmp_path / NAME).write_text("")
+    lock.say()
+    assert [line.split(" by ")[0].split(" for ")[0] for line in said] == [
+        "train x: is being trained",
+        "train x: still waiting",
+        "train x: still waiting",
+    ]
+    assert f"process {os.getpid()} on " in said[1]
+    assert "does not say which" in said[2]
+    held.release()
+
+
+def test_a_signal_while_the_lock_is_taken_is_not_lost(tmp_path, monkeypatch):
+    take = _TrainingLock.take
+
+    def take_and_signal(lock):
+        signal.raise_signal(signal.SIGTERM)
+        return take(lock)
+
+    monkeypatch.setattr(_TrainingLock, "take", take_and_signal)
+    with pytest.raises(Stopped) as stopped, alone(tmp_path, "train x"):
+        raise AssertionError
+    assert stopped.value.code == 128 + signal.SIGTERM
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="cannot be written"), alone(tmp_path / "file" / "run", "train x"):
+        pass

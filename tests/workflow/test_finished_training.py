@@ -1,0 +1,194 @@
+"""Snakemake is killed just after training has ended: no step is made again, unless that is asked for."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from studies import command, planned, snakemake, tiny_study, write_study
+
+from ddpm.network.weights import read_weights
+from ddpm.versions.noted import remove_noted
+from ddpm.versions.records import RECORDS, is_marked_unfinished, made_here, mark_unfinished, record
+
+pytestmark = pytest.mark.workflow
+MODEL = "epsilon_L_fixed"
+RUN = Path(f"results/tiny/models/{MODEL}/seed0")
+OUTPUTS = [str(RUN / name) for name in ("weights.safetensors", "training.parquet")]
+TARGET = OUTPUTS[0]
+KEPT = RUN / "state" / "finished"
+LOG = Path(f"results/tiny/logs/train/{MODEL}.seed0.log")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    write_study(folder, tiny_study())
+    snakemake(folder, TARGET, "--cores", "1")
+    return folder
+
+
+@pytest.fixture
+def folder(undisturbed, tmp_path, monkeypatch) -> Path:
+    """A working folder with the data set, as Snakemake made it; the current one."""
+    write_study(tmp_path, tiny_study())
+    monkeypatch.chdir(tmp_path)
+    snakemake(tmp_path, "results/tiny/data/digits/manifest.json", "--cores", "1")
+    return tmp_path
+
+
+def start(folder: Path, name: str = "first") -> subprocess.Popen:
+    """Snakemake in a process group of its own; what it prints goes to <name>.txt."""
+    with (folder / f"{name}.txt").open("w") as output:
+        return subprocess.Popen(
+            command(folder, TARGET, "--cores", "1"),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def wait_for(condition, process: subprocess.Popen) -> None:
+    end = time.monotonic() + 150
+    while not condition():
+        assert process.poll() is None, [path.read_text()[-2000:] for path in Path().glob("*.txt")]
+        assert time.monotonic() < end
+        time.sleep(0.002)
+
+
+def is_trained(folder: Path) -> bool:
+    """Whether the trainer has done all but leave."""
+    return all((folder / file).exists() for file in OUTPUTS) and not list(
+        (folder / RUN / "state").glob("*.safetensors")
+    )
+
+
+def weights_hash(folder: Path) -> str:
+    return read_weights(folder / TARGET)[1]["weights_hash"]
+
+
+def has_trained() -> bool:
+    """Whether the last training job made steps, by its progress."""
+    return "steps" in LOG.read_text()
+
+
+@pytest.fixture
+def killed(folder, undisturbed) -> Path:
+    """Snakemake and its jobs were killed after training had ended and before Snakemake noted it."""
+    process = start(folder)
+    wait_for(lambda: is_trained(folder), process)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    if not KEPT.exists():
+        # The job's end was noted in that very moment: back to just before.
+        KEPT.mkdir(parents=True)
+        for file in OUTPUTS:
+            os.link(file, KEPT / Path(file).name)
+    for file in OUTPUTS:
+        record(RECORDS, file).unlink(missing_ok=True)
+        mark_unfinished(file)
+    assert weights_hash(folder) == weights_hash(undisturbed)
+    return folder
+
+
+def test_nothing_is_kept_of_what_was_noted(undisturbed):
+    assert "steps" in (undisturbed / LOG).read_text()
+    assert sorted(path.name for path in (undisturbed / RUN).iterdir()) == [
+        "training.parquet",
+        "weights.safetensors",
+    ]
+
+
+def test_finished_training_is_not_made_again(killed, undisturbed):
+    before = Path(TARGET).stat()
+    assert planned(killed, TARGET) == {f"train {MODEL} 0"}
+    output = snakemake(killed, TARGET, "--cores", "1")
+    assert "had been finished" in output
+    assert not has_trained()
+    # Snakemake had deleted it, and it was as new as a job's output must be.
+    assert Path(TARGET).stat().st_mtime_ns > before.st_mtime_ns
+    assert Path(TARGET).stat().st_ino == before.st_ino
+    assert weights_hash(killed) == weights_hash(undisturbed)
+    assert not (RUN / "state").exists()
+    assert "Nothing to be done" in snakemake(killed, TARGET, "--cores", "1")
+
+
+def test_other_settings_are_trained_after_it(killed):
+    study = tiny_study()
+    study["defaults"]["training"]["learning_rate"] = 0.001
+    write_study(killed, study)
+    before = weights_hash(killed)
+    snakemake(killed, TARGET, "--cores", "1")
+    assert has_trained()
+    assert weights_hash(killed) != before
+    assert not (RUN / "state").exists()
+
+
+def test_a_forced_rerun_trains(undisturbed, tmp_path, monkeypatch):
+    folder = shutil.copytree(undisturbed, tmp_path / "work")
+    monkeypatch.chdir(folder)
+    LOG.unlink()
+    snakemake(folder, TARGET, "--cores", "1", "--forcerun", "train")
+    assert has_trained()
+    assert weights_hash(folder) == weights_hash(undisturbed)
+
+
+def test_a_job_that_outlives_snakemake_trains_alone(folder, undisturbed):
+    """SIGKILL to Snakemake, not to its job; the next start at once."""
+    first = start(folder)
+    second = None
+    try:
+        wait_for((folder / RUN / ".training.lock").exists, first)
+        os.killpg(first.pid, signal.SIGSTOP)
+        first.kill()
+        first.wait()
+        second = start(folder, "second")
+        wait_for(lambda: "is being trained by process" in (folder / "second.txt").read_text(), second)
+        os.killpg(first.pid, signal.SIGCONT)
+        assert second.wait(timeout=150) == 0
+    finally:
+        for process in [first, second]:
+            with contextlib.suppress(ProcessLookupError, AttributeError):
+                os.killpg(process.pid, signal.SIGKILL)
+    output = (folder / "second.txt").read_text()
+    assert "is complete" in output
+    assert not has_trained()
+    assert weights_hash(folder) == weights_hash(undisturbed)
+    assert not (RUN / "state").exists()
+
+
+def test_what_is_kept_goes_when_both_results_are_noted_and_there(killed):
+    weights, curve = OUTPUTS
+
+    def note(file: str) -> None:
+        record(RECORDS, file).write_text("{}")
+        record(Path(".snakemake/incomplete"), file).unlink()
+
+    def is_kept() -> bool:
+        remove_noted()
+        return KEPT.exists()
+
+    assert is_kept()
+    note(weights)
+    assert made_here(weights)
+    assert not is_marked_unfinished(weights)
+    assert is_kept()
+    note(curve)
+    # A failed job has a record too, but no outputs.
+    content = Path(curve).read_bytes()
+    Path(curve).unlink()
+    assert is_kept()
+    Path(curve).write_bytes(content)
+    later = time.time_ns()
+    os.utime(record(RECORDS, curve), ns=(later, later))
+    # Kept, but not yet put in place.
+    os.utime(KEPT / "training.parquet", ns=(later + 1, later + 1))
+    assert is_kept()
+    os.utime(record(RECORDS, curve), ns=(later + 2, later + 2))
+    assert not is_kept()
+    assert not (RUN / "state").exists()
+    assert Path(weights).exists()
