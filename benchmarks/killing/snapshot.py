@@ -17,6 +17,7 @@ from ddpm.network.weights import read_weights
 RUN = HOME / "models" / MODEL / "seed0"
 STATE = RUN / "state"
 WEIGHTS = RUN / "weights.safetensors"
+KEPT = STATE / "finished" / WEIGHTS.name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +29,8 @@ class Snapshot:
         times: when each was written, in nanoseconds.
         saved_updates: of the most advanced whole state; 0 if there is none.
         unprotected: training is complete and its state removed, but Snakemake does not know yet that the job
-            has ended: it will remove the weights and train from the start.
+            has ended, and training keeps no second names of its results: it will remove the weights and train
+            from the start.
     """
 
     finished: dict[str, str]
@@ -42,12 +44,12 @@ def snapshot(folder: Path) -> Snapshot:
     unfinished = incomplete(folder)
     files = [HOME / path for path in result_files(folder / HOME)] if (folder / HOME).exists() else []
     finished = [path for path in files if path.as_posix() not in unfinished]
-    hidden_from_snakemake = saved_updates(folder / STATE) == 0 and (folder / WEIGHTS).exists()
+    protected = saved_updates(folder / STATE) > 0 or (folder / KEPT).exists()
     return Snapshot(
         {path.as_posix(): hashlib.sha256((folder / path).read_bytes()).hexdigest() for path in finished},
         {path.as_posix(): (folder / path).stat().st_mtime_ns for path in finished},
         saved_updates(folder / STATE),
-        hidden_from_snakemake and WEIGHTS.as_posix() in unfinished,
+        not protected and (folder / WEIGHTS).exists() and WEIGHTS.as_posix() in unfinished,
     )
 
 

@@ -137,8 +137,12 @@ def mark(folder, name: str, split: int = 0) -> None:
 def test_finished_training_whose_state_is_gone_is_noticed(home, tmp_path):
     mark(tmp_path, (HOME / WEIGHTS).as_posix())
     assert not snapshot(tmp_path).unprotected
-    shutil.rmtree(home / "models/epsilon_L_simple/seed0/state")
+    state = home / "models/epsilon_L_simple/seed0/state"
+    shutil.rmtree(state)
     assert snapshot(tmp_path).unprotected
+    (state / "finished").mkdir(parents=True)
+    shutil.copy(home / WEIGHTS, state / "finished")
+    assert not snapshot(tmp_path).unprotected
 
 
 def test_lost_changed_and_remade_results(home, tmp_path):
