@@ -10,6 +10,7 @@ import torch
 from ddpm.diffusion.process import GaussianDiffusion
 from ddpm.diffusion.schedule import beta_schedule
 from ddpm.errors import WeightsError
+from ddpm.network.execution import Execution, round_weights
 from ddpm.network.unet import UNet
 from ddpm.network.weights import load_weights
 
@@ -49,7 +50,9 @@ def build_process(study: Study, model: str) -> GaussianDiffusion:
     return GaussianDiffusion(betas, settings.prediction, settings.variance)
 
 
-def load_model(study: Study, model: str, path: str, fingerprint: str, device: str) -> TrainedModel:
+def load_model(
+    study: Study, model: str, path: str, fingerprint: str, device: str, execution: Execution
+) -> TrainedModel:
     """The model with the weights of a file.
 
     Args:
@@ -58,6 +61,7 @@ def load_model(study: Study, model: str, path: str, fingerprint: str, device: st
         path: the weights file.
         fingerprint: of the training settings that the file must have been made with.
         device: "cpu" or "cuda".
+        execution: how the network is computed.
 
     Raises:
         DivergedError: training diverged, so there are no weights.
@@ -71,4 +75,6 @@ def load_model(study: Study, model: str, path: str, fingerprint: str, device: st
             f"(`snakemake {path}`; `ddpm train --restart` for trained weights) or restore the settings"
         )
     network.to(torch.device(device)).eval().requires_grad_(False)
+    execution.apply(network)
+    round_weights(network)
     return TrainedModel(network, build_process(study, model).to(device), provenance)

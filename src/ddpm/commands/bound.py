@@ -37,7 +37,9 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     from ddpm.traced_files import write_frame
 
     result = {"split": arguments.split, "settings": likelihood_fingerprint(study, model)}
-    trained, provenance = open_trained_model(study, model, arguments.seed, arguments.device, result)
+    trained, provenance = open_trained_model(
+        study, model, arguments.seed, arguments.device, study.likelihood, result
+    )
     if trained is None:
         write_frame(path, _no_terms(), provenance)
         logger.info(f"bound {model} seed {arguments.seed}: none, training {provenance['status']}")

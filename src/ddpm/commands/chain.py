@@ -35,7 +35,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     from ddpm.traced_files import write_arrays
 
     result = {"sampling_seed": study.sampling.seeds[0], "settings": chain_fingerprint(study, figure)}
-    trained, provenance = open_trained_model(study, model, seed, arguments.device, result)
+    trained, provenance = open_trained_model(study, model, seed, arguments.device, study.sampling, result)
     if trained is None:
         write_arrays(path, _no_chains(study, model, figure), provenance)
         logger.info(f"chain {figure}: none, training of {model} {provenance['status']}")

@@ -35,7 +35,9 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     from ddpm.traced_files import write_arrays
 
     result = {"sampling_seed": arguments.sampling, "settings": sampling_fingerprint(study, model)}
-    trained, provenance = open_trained_model(study, model, arguments.seed, arguments.device, result)
+    trained, provenance = open_trained_model(
+        study, model, arguments.seed, arguments.device, study.sampling, result
+    )
     if trained is None:
         write_arrays(path, _no_images(study, model), provenance)
         logger.info(f"sample {model} seed {arguments.seed}: none, training {provenance['status']}")

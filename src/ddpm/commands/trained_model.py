@@ -8,6 +8,7 @@ from ddpm.errors import DivergedError
 from ddpm.provenance import git_commit, hardware
 from ddpm.study import Study
 from ddpm.study.dependencies import weights_file
+from ddpm.study.evaluation import LikelihoodSettings, SamplingSettings
 from ddpm.study.fingerprint import weights_fingerprint
 
 if TYPE_CHECKING:
@@ -15,7 +16,12 @@ if TYPE_CHECKING:
 
 
 def open_trained_model(
-    study: Study, model: str, seed: int, device: str, result: dict[str, Any]
+    study: Study,
+    model: str,
+    seed: int,
+    device: str,
+    settings: SamplingSettings | LikelihoodSettings,
+    result: dict[str, Any],
 ) -> tuple[TrainedModel | None, dict[str, Any]]:
     """The model with the weights that are evaluated, or None if its training diverged; and provenance.
 
@@ -24,6 +30,7 @@ def open_trained_model(
         model: a key of `models`.
         seed: the training seed.
         device: "cpu" or "cuda".
+        settings: of sampling or of the likelihood: how the network is computed.
         result: what the provenance says of the result itself, its settings' fingerprint for one.
 
     Returns:
@@ -34,12 +41,14 @@ def open_trained_model(
         WeightsError: the weights are missing, damaged, of another network or of other settings.
     """
     from ddpm.model import load_model
+    from ddpm.network.execution import Execution
     from ddpm.network.weights import read_weights
 
     path = weights_file(study, model, seed)
-    here = {"git_commit": git_commit(), "hardware": hardware(device)}
+    execution = Execution(settings.precision, settings.compiled)
+    here = {"git_commit": git_commit(), "hardware": hardware(device), "execution": str(execution)}
     try:
-        trained = load_model(study, model, path, weights_fingerprint(study, model), device)
+        trained = load_model(study, model, path, weights_fingerprint(study, model), device, execution)
     except DivergedError:
         return None, read_weights(path)[1] | here | result
     return trained, trained.provenance | here | result

@@ -19,6 +19,7 @@ from ddpm.evaluation.protocol import Score
 from ddpm.evaluation.quality import measure_quality, missing_scores, open_study_judge
 from ddpm.measurements import Measurement, read_measurements
 from ddpm.model import TrainedModel, load_model
+from ddpm.network.execution import Execution
 from ddpm.network.weights import read_weights
 from ddpm.progress import Progress
 from ddpm.provenance import git_commit, hardware
@@ -91,7 +92,8 @@ def _fid(study: Study, model: str, path: str) -> float:
 
 
 def _load(study: Study, model: str, path: Path, device: str) -> TrainedModel:
-    return load_model(study, model, str(path), training_fingerprint(study, model), device)
+    execution = Execution(study.sampling.precision, study.sampling.compiled)
+    return load_model(study, model, str(path), training_fingerprint(study, model), device, execution)
 
 
 def _draw(study: Study, model: str, trained: TrainedModel, title: str) -> np.ndarray:

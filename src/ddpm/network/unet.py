@@ -19,6 +19,9 @@ from ddpm.network.layers import (
     normalised_swish,
 )
 
+# Channels of the first level.
+CHANNELS_LAST_FROM = 64
+
 
 class UNet(nn.Module):
     """Predicts epsilon, mu-tilde or x_0 (and log-variances) from x_t and t - 1.
@@ -35,6 +38,12 @@ class UNet(nn.Module):
         groups: of each GroupNorm.
         output_multiple: 1, or 2 for learned variance (second half: log-variance).
         seed: of the initial weights.
+
+    Attributes:
+        image_shape: as given.
+        layout: of convolutions' weights and images in memory.
+        working_dtype: of what is computed between the first and the last convolution
+            (`ddpm.network.execution`); float32 at first.
     """
 
     def __init__(
@@ -52,6 +61,8 @@ class UNet(nn.Module):
         super().__init__()
         image_channels, height, _ = image_shape
         self.image_shape = tuple(image_shape)
+        self.layout = _layout(channels)
+        self.working_dtype = torch.float32
         heights = [height // 2**level for level in range(len(channel_multipliers))]
         widths = [channels * multiple for multiple in channel_multipliers]
         # On the meta device modules take no memory and draw nothing from torch's global generator.
@@ -66,20 +77,31 @@ class UNet(nn.Module):
             self.up = _way_up(block, widths, heights, residual_blocks, attention_resolutions, skips)
             self.norm_out = nn.GroupNorm(groups, widths[0], eps=GROUP_NORM_EPSILON)
             self.conv_out = nn.Conv2d(widths[0], image_channels * output_multiple, 3, padding=1)
-        self.to_empty(device="cpu")
+        self.to_empty(device="cpu").to(memory_format=self.layout)  # type: ignore[call-overload]
         initialise(self, seed)
 
     def forward(self, x: Tensor, index: Tensor) -> Tensor:
         """X_t float32 [B, C, H, W] and index int64 [B] (t - 1) to [B, output_multiple C, H, W]."""
         embedding = functional.silu(self.temb(index))
-        h = self.conv_in(x)
+        h = self.conv_in(x.contiguous(memory_format=self.layout))
+        in_bfloat16 = self.working_dtype == torch.bfloat16
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=in_bfloat16):
+            h = self._body(h.to(self.working_dtype), embedding)
+        return self.conv_out(normalised_swish(self.norm_out, h))
+
+    def _body(self, h: Tensor, embedding: Tensor) -> Tensor:
         skips = [h]
         for level in self.down:
             h = level(h, embedding, skips)
         h = self.mid(h, embedding)
         for level in reversed(self.up):
             h = level(h, embedding, skips)
-        return self.conv_out(normalised_swish(self.norm_out, h))
+        return h
+
+
+def _layout(channels: int) -> torch.memory_format:
+    """Channels last, which convolutions compute in; narrow networks gain nothing by it on a CPU."""
+    return torch.channels_last if channels >= CHANNELS_LAST_FROM else torch.contiguous_format
 
 
 class _BlockFactory:

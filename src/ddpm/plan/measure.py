@@ -10,6 +10,7 @@ import torch
 
 from ddpm.diffusion.sampler import reverse_process
 from ddpm.model import build_network, build_process
+from ddpm.network.execution import Execution
 from ddpm.plan.measure_features import measured_features
 from ddpm.plan.network_cost import model_cost
 from ddpm.plan.speed import ModelSpeed, Speed, features_flops, training_flops
@@ -114,6 +115,7 @@ def _training_steps(training: Training, size: int) -> Iterator[None]:
 def _sampling_steps(study: Study, training: Training, size: int) -> Iterator[None]:
     """Reverse steps of `size` images, one at a time; they start again when the chain is finished."""
     network, process = training.network.eval(), training.process
+    Execution(study.sampling.precision).apply(network)
     shape = tuple(training.batches.images.shape[1:])
     index = torch.arange(size, device=process.beta.device)
     while True:

@@ -72,7 +72,7 @@ def unet_cost(
             cost += _block(inputs + skips.pop(), widths[level], base, sizes[level], attends[level])
             inputs = widths[level]
         if level:
-            cost += _convolution(3, inputs, inputs, sizes[level - 1])
+            cost += _doubling(inputs, sizes[level])
     return cost + _norm(inputs) + _convolution(3, inputs, colours * output_multiple, sizes[0])
 
 
@@ -102,6 +102,12 @@ def _attention(channels: int, size: int) -> NetworkCost:
 def _convolution(kernel: int, inputs: int, outputs: int, positions: int) -> NetworkCost:
     weights = kernel * kernel * inputs * outputs
     return NetworkCost(weights + outputs, 2 * weights * positions)
+
+
+def _doubling(channels: int, positions: int) -> NetworkCost:
+    """`ddpm.network.layers.Upsample` on so many positions: the weights of 3x3, the products of 4x4."""
+    parameters = _convolution(3, channels, channels, positions).parameters
+    return NetworkCost(parameters, _convolution(4, channels, channels, positions).flops)
 
 
 def _linear(inputs: int, outputs: int) -> NetworkCost:

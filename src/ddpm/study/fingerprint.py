@@ -75,7 +75,7 @@ def checkpoint_fingerprint(study: Study, model: str) -> str:
         training_fingerprint(study, model),
         features_fingerprint(study),
         study.quality,
-        study.sampling.batch_size,
+        [study.sampling.batch_size, study.sampling.precision],
         [checkpoints.images, checkpoints.seed],
     )
 
@@ -110,8 +110,10 @@ def likelihood_fingerprint(study: Study, model: str) -> str:
 def chain_fingerprint(study: Study, figure: str) -> str:
     """What the chains of figures 2, 7, 8 and 9 depend on, the weights included."""
     model = study.artefacts.models_of(figure)[0]
-    settings, seed = study.artefacts.chosen[figure], study.sampling.seeds[0]
-    return fingerprint("chain", weights_fingerprint(study, model), settings, seed)
+    settings, sampling = study.artefacts.chosen[figure], study.sampling
+    return fingerprint(
+        "chain", weights_fingerprint(study, model), settings, sampling.seeds[0], sampling.precision
+    )
 
 
 def reference_fingerprint(study: Study, dataset: str) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from ddpm.study.base import RUNTIME_ONLY, Count, Name, Seed, Settings, partial
+from ddpm.study.execution import COMPILED, PRECISION, Precision
 
 
 class NetworkSettings(Settings):
@@ -95,6 +96,8 @@ class TrainingSettings(Settings):
     log_every: Count = Field(
         1000, description="Updates between points of the training curve (loss and norm are means over them)."
     )
+    precision: Precision = Field("float32", description=PRECISION)
+    compiled: bool = Field(False, description=COMPILED, json_schema_extra=RUNTIME_ONLY)
     save_every_minutes: Annotated[float, Field(ge=0)] = Field(
         10.0, description="Time between saves of the resumable state.", json_schema_extra=RUNTIME_ONLY
     )

@@ -21,7 +21,7 @@ class FlatParameters:
 
     def __init__(self, network: nn.Module) -> None:
         self._named = dict(network.named_parameters())
-        self.vector = nn.Parameter(torch.cat([p.detach().reshape(-1) for p in self._named.values()]))
+        self.vector = nn.Parameter(torch.cat([_flat(p.detach()) for p in self._named.values()]))
         self.vector.grad = torch.zeros_like(self.vector)
         weights, gradients = self.views(self.vector.detach()), self.views(self.vector.grad)
         for name, parameter in self._named.items():
@@ -31,7 +31,7 @@ class FlatParameters:
         """A vector [n] as tensors of the parameters' names and shapes, sharing its memory."""
         parts = vector.split([p.numel() for p in self._named.values()])
         return {
-            name: part.view_as(parameter)
+            name: _shaped(part, parameter)
             for (name, parameter), part in zip(self._named.items(), parts, strict=True)
         }
 
@@ -63,11 +63,27 @@ class FlatParameters:
         return norm
 
 
+def _flat(tensor: Tensor) -> Tensor:
+    """A tensor's numbers in the order in which they lie in memory."""
+    return tensor.movedim(1, -1).reshape(-1) if _channels_last(tensor) else tensor.reshape(-1)
+
+
+def _shaped(part: Tensor, like: Tensor) -> Tensor:
+    """Part of a vector as a tensor of the shape and layout of another; the inverse of `_flat`."""
+    if _channels_last(like):
+        return part.view(like.movedim(1, -1).shape).movedim(-1, 1)
+    return part.view(like.shape)
+
+
+def _channels_last(tensor: Tensor) -> bool:
+    return tensor.dim() == 4 and tensor.is_contiguous(memory_format=torch.channels_last)
+
+
 def global_norm(vector: Tensor) -> Tensor:
     """The Euclidean norm of a float32 vector [n], a float32 scalar, to about 1e-7.
 
-    Rows are summed in float32, their norms in float64: a float32 sum over tens of millions of squares is off by
-    1e-3, and a copy of all in float64 would take longer than Adam.
+    Rows are summed in float32, their norms in float64: a float32 sum over tens of millions of squares is off
+    by 1e-3, and a copy of all in float64 would take longer than Adam.
     """
     whole = len(vector) // _ROW * _ROW
     rows = torch.linalg.vector_norm(vector[:whole].view(-1, _ROW), dim=1)

@@ -14,11 +14,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ddpm.diffusion.objectives import training_losses
 from ddpm.diffusion.process import GaussianDiffusion
 from ddpm.network.dropout import DropoutKeys
+from ddpm.network.execution import Execution
+from ddpm.network.unet import UNet
 from ddpm.network.weights import TRAINED, weights_hash
 from ddpm.progress import Progress
 from ddpm.training.agreement import StopAgreement
@@ -50,7 +52,8 @@ class Training:
     """One training run.
 
     Args:
-        network: the U-Net with its initial weights, on the device that trains.
+        network: the U-Net with its initial weights, on the device that trains; from now on it computes as the
+            settings say.
         process: the diffusion process, on the same device.
         loss: "mse" or "kl".
         settings: the training settings.
@@ -61,7 +64,7 @@ class Training:
 
     def __init__(
         self,
-        network: nn.Module,
+        network: UNet,
         process: GaussianDiffusion,
         loss: str,
         settings: TrainingSettings,
@@ -85,6 +88,8 @@ class Training:
             seed,
             processes.part(settings.batch_size),
         )
+        self.execution = Execution(settings.precision, settings.compiled)
+        self.execution.apply(network)
         self.dropout = DropoutKeys(network, seed)
         self.parameters = FlatParameters(network)
         self.average = self.parameters.vector.detach().clone()
