@@ -103,6 +103,7 @@ def _train(job: TrainingJob, arguments: argparse.Namespace, processes: Processes
     provenance = job.provenance | {
         "study": job.study.name,
         "git_commit": git_commit(),
+        "execution": str(training.execution),
         "hardware": machine if processes.count == 1 else f"{processes.count} processes, each: {machine}",
     }
     outcome = training.run(job.states, job.title, _checkpoints(job, provenance))
