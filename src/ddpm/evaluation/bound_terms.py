@@ -85,7 +85,7 @@ def _group_terms(
     which = (pairs // timesteps).clamp(max=count - 1)
     step = pairs % timesteps
     results = [
-        _pair_terms(process, network, x_0[which[part]], step[part], image[which[part]], seed)
+        pair_terms(process, network, x_0[which[part]], step[part], image[which[part]], seed)
         for part in torch.split(pairs, batch_size)
     ]
     terms, mse = (
@@ -95,7 +95,7 @@ def _group_terms(
     return prior_term(process, x_0), terms, mse
 
 
-def _pair_terms(
+def pair_terms(
     process: GaussianDiffusion, network: Network, x_0: Tensor, index: Tensor, image: Tensor, seed: int
 ) -> tuple[Tensor, Tensor]:
     """The term and the squared error of x0-hat of each (image, t), float32 [B] each."""

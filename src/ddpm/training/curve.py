@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import torch
 from torch import Tensor
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _COLUMNS = ("step", "loss", "gradient_norm", "learning_rate")
 
@@ -56,6 +59,9 @@ class Curve:
 
     def frame(self) -> pd.DataFrame:
         """Columns step (int), loss, gradient_norm (before clipping), learning_rate, one row an interval."""
+        # Here, so that a machine that only trains needs no pandas.
+        import pandas as pd
+
         return pd.DataFrame(self.points, columns=list(_COLUMNS)).astype({"step": "int64"})
 
     def state(self) -> dict[str, Tensor]:
