@@ -52,7 +52,9 @@ def main() -> int:
     folder = (options.folder or Path(tempfile.mkdtemp(prefix="kill-drill-"))).resolve()
     started = time.monotonic()
     path = options.report or RESULTS / f"kill_drill-{options.kills}-seed{options.seed}"
-    plan = Plan(options.kinds, options.kills, options.seed, options.cores, options.life, options.minutes)
+    plan = Plan(
+        options.kinds, options.kills, options.seed, options.cores, options.life, minutes=options.minutes
+    )
     drill = Drill(folder, plan)
 
     def report() -> dict[str, Any]:

@@ -86,7 +86,8 @@ class Drill:
         self.tally.starts += 1
         running = self._wait(workflow, kind if striking and limit is None else None)
         if workflow.status is None:
-            self._record(kind, workflow, strike(kind, workflow, self.disturbed, self.disk, self.chance))
+            struck = strike(kind, workflow, self.disturbed, self.disk, self.chance, self.plan.on_seconds)
+            self._record(kind, workflow, struck)
             if kind == "orphans":
                 self.orphans.append(workflow.process.pid)
             return False

@@ -23,7 +23,6 @@ KINDS = {
     "state": "SIGKILL during training, then the latest saved state is truncated, altered or removed",
 }
 _STOP_SECONDS = 120.0
-_ON_SECONDS = 20.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,14 +44,16 @@ class Strike:
     problem: str = ""
 
 
-def strike(kind: str, workflow: Workflow, folder: Path, disk: SmallDisk, chance: random.Random) -> Strike:
-    """Disturbs the workflow and waits until it has ended.
+def strike(
+    kind: str, workflow: Workflow, folder: Path, disk: SmallDisk, chance: random.Random, on_seconds: float
+) -> Strike:
+    """Disturbs the workflow and waits until it has ended, which is `on_seconds` later at most if it goes on.
 
     Raises:
         TimeoutError: it goes on although it was told to stop.
     """
     if kind == "full-disk":
-        return _fill_disk(workflow, folder, disk, chance)
+        return _fill_disk(workflow, folder, disk, chance, on_seconds)
     workflow.signal_group(signal.SIGSTOP)
     jobs, before = workflow.jobs(), snapshot(folder)
     running = sorted(jobs.values())
@@ -69,7 +70,7 @@ def strike(kind: str, workflow: Workflow, folder: Path, disk: SmallDisk, chance:
         victim = chance.choice(sorted(jobs))
         workflow.kill_job(victim)
         workflow.signal_group(signal.SIGCONT)
-        return Strike([jobs[victim]], before, _runs_on(workflow))
+        return Strike([jobs[victim]], before, _runs_on(workflow, on_seconds))
     workflow.kill()
     if kind != "state":
         return Strike(running, before)
@@ -94,16 +95,18 @@ def _ended(workflow: Workflow) -> str:
     return ""
 
 
-def _runs_on(workflow: Workflow) -> str:
+def _runs_on(workflow: Workflow, seconds: float) -> str:
     """Leaves the workflow to itself for a while: it ends when all else is done."""
     try:
-        return f"ended with status {workflow.wait(_ON_SECONDS)}"
+        return f"ended with status {workflow.wait(seconds)}"
     except TimeoutError:
         workflow.kill()
         return "went on, then killed"
 
 
-def _fill_disk(workflow: Workflow, folder: Path, disk: SmallDisk, chance: random.Random) -> Strike:
+def _fill_disk(
+    workflow: Workflow, folder: Path, disk: SmallDisk, chance: random.Random, on_seconds: float
+) -> Strike:
     workflow.signal_group(signal.SIGSTOP)
     running, before = sorted(workflow.jobs().values()), snapshot(folder)
     left, seconds = chance.randrange(2**16), chance.uniform(0.5, 4)
@@ -111,7 +114,9 @@ def _fill_disk(workflow: Workflow, folder: Path, disk: SmallDisk, chance: random
     workflow.signal_group(signal.SIGCONT)
     time.sleep(seconds)
     disk.free()
-    return Strike(running, before, f"{left:,} bytes left for {seconds:.1f} s; {_runs_on(workflow)}")
+    return Strike(
+        running, before, f"{left:,} bytes left for {seconds:.1f} s; {_runs_on(workflow, on_seconds)}"
+    )
 
 
 def _damage(latest: Path, chance: random.Random) -> str:

@@ -105,6 +105,7 @@ def leftovers(folder: Path, temporary: Path) -> dict[str, list[str]]:
         "temporary files (*.partial)": [path for path in home.rglob(".*.partial*")],
         "probes of writability (.writable)": [path for path in home.rglob(".writable")],
         "training states": [path for path in home.rglob("state*") if path.is_dir()],
+        "files of training states": [path for path in home.rglob("state*/**/*") if path.is_file()],
         "Snakemake's locks": list((folder / ".snakemake" / "locks").glob("*")),
         "Snakemake's marks of incomplete files": [
             path for path in (folder / ".snakemake" / "incomplete").rglob("*") if path.is_file()

@@ -18,6 +18,7 @@ class Plan:
         seed: of kinds, moments and damages (moments depend on the machine's speed besides).
         cores: jobs that run at once.
         life: mean seconds from the first job of a start to the fault; None: a tenth of a whole run's.
+        on_seconds: how long at most a workflow is left to itself after a fault that lets it go on.
         minutes: after which no more faults strike, however few they were.
     """
 
@@ -26,6 +27,7 @@ class Plan:
     seed: int = 0
     cores: int = 2
     life: float | None = None
+    on_seconds: float = 20.0
     minutes: float = math.inf
 
 

@@ -1,7 +1,6 @@
 """The drill in short: every kind of fault, at least once, and the bits of an undisturbed run at the end."""
 
 import json
-import os
 import time
 
 import pytest
@@ -14,19 +13,13 @@ from killing.study import NAME, TARGET, drill_study
 from killing.tally import Plan
 from studies import snakemake
 
-pytestmark = [
-    pytest.mark.workflow,
-    pytest.mark.skipif(
-        "RUN_KILL_DRILL" not in os.environ,
-        reason="takes minutes: set RUN_KILL_DRILL=1 to run the drill in short",
-    ),
-]
+pytestmark = pytest.mark.workflow
 KILLS = 10
 
 
 @pytest.fixture(scope="module")
 def drilled(tmp_path_factory):
-    drill = Drill(tmp_path_factory.mktemp("drill"), Plan(list(KINDS), KILLS, life=2.0))
+    drill = Drill(tmp_path_factory.mktemp("drill"), Plan(list(KINDS), KILLS, life=2.0, on_seconds=5.0))
     started = time.monotonic()
     try:
         drill.run()
@@ -59,8 +52,8 @@ def test_results_of_every_kind_of_file_were_compared(drilled):
 
 def test_no_state_lock_or_mark_is_left(drilled):
     drill, _ = drilled
-    for kind in ("training states", "Snakemake's locks", "Snakemake's marks of incomplete files"):
-        assert drill.left[kind] == []
+    kinds = ("training states", "Snakemake's locks", "Snakemake's marks of incomplete files")
+    assert {kind: drill.left[kind] for kind in kinds} == {kind: [] for kind in kinds}, drill.left
 
 
 def test_the_report_says_the_same_twice(drilled, tmp_path):
