@@ -49,22 +49,29 @@ def config(shape: NetworkShape) -> dict[str, Any]:
     }
 
 
+def scheduler() -> Any:
+    """The paper's process as a DDPMScheduler, whose methods have no types."""
+    from diffusers import DDPMScheduler
+
+    made: Any = DDPMScheduler(
+        num_train_timesteps=TIMESTEPS,
+        beta_start=BETAS[0],
+        beta_end=BETAS[1],
+        beta_schedule="linear",
+        variance_type="fixed_large",
+        clip_sample=True,
+    )
+    return made
+
+
 class Diffusers:
     """A `timing.peer_steps.Peer`."""
 
     def __init__(self, setting: Setting) -> None:
-        from diffusers import DDPMScheduler, UNet2DModel
+        from diffusers import UNet2DModel
 
-        # Neither is typed by diffusers.
         self.network: Any = UNet2DModel(**config(setting.shape))
-        self.scheduler: Any = DDPMScheduler(
-            num_train_timesteps=TIMESTEPS,
-            beta_start=BETAS[0],
-            beta_end=BETAS[1],
-            beta_schedule="linear",
-            variance_type="fixed_large",
-            clip_sample=True,
-        )
+        self.scheduler = scheduler()
         self.scheduler.set_timesteps(TIMESTEPS)
         self.dtype = torch.float32
 
