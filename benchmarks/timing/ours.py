@@ -10,6 +10,7 @@ from timing.optimisation import Optimisation
 from timing.setting import Prepared, Setting
 from torch import Tensor
 
+from ddpm.cli import keep_freed_memory
 from ddpm.data.scaling import to_model
 from ddpm.diffusion.process import GaussianDiffusion
 from ddpm.diffusion.sampler import ancestral_step
@@ -23,7 +24,8 @@ from ddpm.training.processes import ALONE, Processes
 
 
 def load() -> None:
-    """Nothing: the library is imported with this module."""
+    """Settles memory as the `ddpm` command does at its start; holds for other sides in this process too."""
+    keep_freed_memory()
 
 
 def prepare(step: str, setting: Setting) -> Prepared:

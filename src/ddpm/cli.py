@@ -112,7 +112,7 @@ def _device(wanted: str, threads: int | None) -> str:
         os.environ["OMP_NUM_THREADS"] = str(threads)
     # Threads that wait for others should sleep: on busy cores, spinning slows everyone down.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    _keep_freed_memory()
+    keep_freed_memory()
     import torch
 
     if threads is not None:
@@ -126,7 +126,7 @@ def _device(wanted: str, threads: int | None) -> str:
     return wanted
 
 
-def _keep_freed_memory() -> None:
+def keep_freed_memory() -> None:
     """Lets glibc reuse freed tensors instead of handing their pages back and faulting them in again."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError, AttributeError):
