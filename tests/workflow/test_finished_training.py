@@ -161,6 +161,18 @@ def test_a_job_that_outlives_snakemake_trains_alone(folder, undisturbed):
     assert not (RUN / "state").exists()
 
 
+def test_what_a_trainer_put_in_place_after_its_workflow_had_ended_is_not_kept(killed):
+    """Its marks went with the failed job that waited for this trainer; nobody records the end."""
+    assert not any(map(made_here, OUTPUTS))
+    for file in OUTPUTS:
+        remove_noted()
+        assert KEPT.exists()
+        record(Path(".snakemake/incomplete"), file).unlink()
+    assert planned(killed, TARGET) == set()
+    assert not (RUN / "state").exists()
+    assert Path(TARGET).exists()
+
+
 def test_what_is_kept_goes_when_both_results_are_noted_and_there(killed):
     weights, curve = OUTPUTS
 

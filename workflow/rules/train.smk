@@ -8,8 +8,11 @@
 # with the settings of now; and it could not be told whether to train again was asked for (--forcerun).
 from ddpm.versions.noted import remove_noted
 
+# Not while another workflow runs here, which may be about to make such a file again.
 if workflow.is_main_process:
-    remove_noted()
+    with workflow_lock.looking() as alone:
+        if alone:
+            remove_noted()
 
 
 onsuccess:
