@@ -27,3 +27,7 @@ class StateError(DDPMError):
 
 class OutputError(DDPMError):
     """An output folder is read-only or full, or an output cannot be written."""
+
+
+class CompilationError(DDPMError):
+    """A compiled network computes other gradients than the network does."""

@@ -26,6 +26,7 @@ from ddpm.progress import Progress
 from ddpm.training.agreement import StopAgreement
 from ddpm.training.batches import Batch, Batches
 from ddpm.training.checkpoints import Checkpoints
+from ddpm.training.compiled_gradients import require_compiled_gradients
 from ddpm.training.curve import Curve
 from ddpm.training.ema import ema_decay, update_ema
 from ddpm.training.flat_parameters import FlatParameters
@@ -134,6 +135,7 @@ class Training:
             Stopped: a signal asked to stop; the state was saved.
             StateError: the saved state cannot be used, or processes do not agree.
             OutputError: the state cannot be saved.
+        CompilationError: the compiled network's gradients are wrong.
             LostProcess: another process ended.
         """
         self._start(states)
@@ -174,6 +176,8 @@ class Training:
             self.updates = self.processes.of_first(self.updates)
             self.adam.load_state(first, second, self.updates)
         self.network.train()
+        if self.execution.compiled:
+            require_compiled_gradients(self.parameters, self._mean_loss, self.batches[self.updates])
 
     def _require_same_weights(self) -> None:
         if self.processes.count > 1:
