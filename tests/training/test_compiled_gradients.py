@@ -6,8 +6,9 @@ import pytest
 import torch
 from tiny import training
 
+from ddpm.errors import CompilationError
 from ddpm.network.unet import UNet
-from ddpm.training.compiled_gradients import CompilationError, differing, require_compiled_gradients
+from ddpm.training.compiled_gradients import differing, require_compiled_gradients
 from ddpm.training.state import StateFolder
 
 
