@@ -1,5 +1,6 @@
 # make demo   set up, rebuild the paper at the scale of handwritten digits, print the tables
 # make test   set up, run the tests
+# make bench  time the steps beside other packages'; benchmarks/README.md
 # make lint   check style, types and the workflow
 PYTHON ?= python3
 VENV ?= .venv
@@ -8,7 +9,7 @@ export PATH := $(abspath $(VENV))/bin:$(PATH)
 # Threads that wait should sleep, not spin: several jobs share the cores.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: demo test lint format clean
+.PHONY: demo test bench lint format clean
 .DEFAULT_GOAL := help
 
 help:
@@ -27,6 +28,15 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED)
 	python -m pytest -n 2 --dist loadfile
+
+# A peer that cannot be installed is left out, with the reason.
+PEERS := benchmarks/.peers
+BENCH ?=
+
+bench: $(INSTALLED)
+	rm -rf $(PEERS)
+	-python -m pip install --quiet --disable-pip-version-check --no-deps --target $(PEERS) -r benchmarks/requirements.txt
+	python benchmarks/steps.py $(BENCH)
 
 lint: $(INSTALLED)
 	ruff check .

@@ -45,21 +45,21 @@ def measured(adapter: str, step: str, network: str, batch: int, device: str) -> 
     ADAPTERS[adapter].load()
     # Its first backward pass starts threads and libraries.
     (torch.zeros(1, device=device, requires_grad=True) * 1).sum().backward()
-    baseline = _resident() if device == "cpu" else 0
+    baseline = resident() if device == "cpu" else 0
     prepared = ADAPTERS[adapter].ready(step, NETWORKS[network], batch, device)
     for _ in range(_CALLS):
         prepared.call()
     if device == "cuda":
         return torch.cuda.max_memory_allocated()
-    return _largest_resident() - baseline
+    return largest_resident() - baseline
 
 
-def _resident() -> int:
+def resident() -> int:
     """Bytes now; where /proc is missing, at the peak so far."""
-    return _status("VmRSS") or _largest_resident()
+    return _status("VmRSS") or largest_resident()
 
 
-def _largest_resident() -> int:
+def largest_resident() -> int:
     """Bytes at the peak so far."""
     # Linux's ru_maxrss does not fall at exec below what the parent held; VmHWM does. macOS counts in bytes.
     unit = 1 if sys.platform == "darwin" else 1024
