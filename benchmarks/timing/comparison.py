@@ -79,11 +79,12 @@ def compared(
         "executed": count.executed,
         "convolutions": alone,
         "parameters": parameters,
-        "peaks": _peaks(list(adapters), step, network, batch, device) if with_peaks else {},
+        "peaks": peaks(list(adapters), step, network, batch, device) if with_peaks else {},
     }
 
 
-def _peaks(names: list[str], step: str, network: str, batch: int, device: str) -> dict[str, int]:
+def peaks(names: list[str], step: str, network: str, batch: int, device: str) -> dict[str, int]:
+    """Peak bytes of a step of each side, in a process of its own; one that fails is logged and left out."""
     found = {}
     for name in names:
         logger.info("%s, batch %d: peak memory of %s", step, batch, name)

@@ -115,15 +115,19 @@ class Sampling:
 
 
 @torch.no_grad()
-def bound_of_pairs(process: GaussianDiffusion, network: Any, setting: Setting) -> Tensor:
-    """Terms of the bound of a batch of (image, t), bits/dim, float32 [B].
+def bound_of_pairs(
+    process: GaussianDiffusion, network: Any, setting: Setting, pixels: Tensor | None = None
+) -> Tensor:
+    """Terms of the bound of a batch of images, each at another t from 1 to T, bits/dim, float32 [B].
 
     Args:
         process: the diffusion process.
         network: takes x_t [B, C, H, W] and t - 1 [B].
         setting: batch and device.
+        pixels: uint8 [at least B, C, H, W] on the device; None for random ones.
     """
-    x_0 = to_model(made_up_images(setting.shape, setting.batch, setting.device))
-    image = torch.zeros(setting.batch, dtype=torch.int64, device=setting.device)
-    index = torch.arange(setting.batch, device=setting.device) % TIMESTEPS
-    return pair_terms(process, network, x_0, index, image, 0)[0]
+    if pixels is None:
+        pixels = made_up_images(setting.shape, setting.batch, setting.device)
+    image = torch.arange(setting.batch, device=setting.device)
+    index = image * TIMESTEPS // setting.batch
+    return pair_terms(process, network, to_model(pixels[: setting.batch]), index, image, 0)[0]

@@ -1,0 +1,181 @@
+"""Everything that only a GPU can tell, in one call of at most ten minutes.
+
+    python benchmarks/gpu.py --images cifar10.npz      results in benchmarks/results/gpu-DATE.json
+    python benchmarks/gpu.py --tiny                    a few seconds of each part, on a CPU too
+
+Needs torch, numpy, safetensors and tqdm; peers are timed where they are installed. The tests that need a GPU
+(if pytest is there), throughput of training, sampling and the bound in each precision, eager and compiled;
+the precisions with the same seeds; gradients of the compiled network; then training on real images. The
+report is saved after each part, and a part that fails is noted while the rest goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import functools
+import importlib.util
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+if importlib.util.find_spec("ddpm") is None:
+    sys.path.insert(0, str(ROOT / "src"))
+
+import torch  # noqa: E402
+from timing.adapters import ADAPTERS, ON_CPU, ON_GPU  # noqa: E402
+from timing.comparison import compared, peaks  # noqa: E402
+from timing.machine import conditions  # noqa: E402
+from timing.matmul import matmul_peak  # noqa: E402
+from timing.networks import NETWORKS  # noqa: E402
+from timing.partial import PartialReport  # noqa: E402
+from timing.precisions import (  # noqa: E402
+    averaged,
+    evaluated,
+    gradients_compared,
+    loss_of_tenths,
+    precisions_compared,
+    short_run,
+)
+from timing.real_images import read_images, save_grid  # noqa: E402
+from timing.setting import Setting, chosen  # noqa: E402
+from torch import Tensor  # noqa: E402
+
+RESULTS = Path(__file__).parent / "results"
+# Seconds left for evaluation when training on real images ends, and updates that tell its pace.
+_RESERVE, _PROBE = 60.0, 20
+MEASURED_PEAKS = ("diffusers", "diffusers_bfloat16", "ours", "ours_bfloat16")
+
+
+@dataclasses.dataclass(frozen=True)
+class Scale:
+    """How much of each part is done.
+
+    Attributes:
+        batches: of each step that is timed.
+        rounds: of each timing.
+        gradients: images whose gradient is compared.
+        precisions: batch, updates and reverse steps of each precision.
+        real_updates: most updates on real images.
+    """
+
+    batches: dict[str, int]
+    rounds: int
+    gradients: int
+    precisions: tuple[int, int, int]
+    real_updates: int
+
+
+FULL = Scale({"training": 128, "sampling": 512, "likelihood": 512}, 3, 16, (64, 100, 1000), 10**6)
+TINY = Scale({"training": 4}, 1, 2, (4, 10, 3), 10)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Runs all parts; returns 1 if one failed."""
+    options = _parsed(words)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cpu" and not options.tiny:
+        print("error: torch finds no GPU here; run with --tiny, or where there is one", file=sys.stderr)
+        return 2
+    if device == "cpu":
+        torch.set_num_threads(1)
+    network = "tiny" if options.tiny else "paper"
+    shape = NETWORKS[network]
+    images = None if options.images is None else read_images(options.images, shape.image_shape).to(device)
+    header = conditions(device) | {"device": device, "network": network}
+    report = PartialReport(options.report, header, 60 * options.minutes)
+    names = [name for name in (ON_GPU if device == "cuda" else ON_CPU) if options.peers or "ours" in name]
+    adapters, left_out = chosen(ADAPTERS, names)
+    report.part("left_out", lambda: left_out)
+    if device == "cuda":
+        report.part("tests", _gpu_tests)
+    precisions = sorted({adapter.precision for adapter in adapters.values()})
+    report.part("matmul", lambda: {name: matmul_peak(name, device) for name in precisions})
+    scale = TINY if options.tiny else FULL
+    for step, batch in scale.batches.items():
+        # Compiling takes most of the time: all precisions for training, bfloat16 for the others.
+        timed = {
+            name: adapter
+            for name, adapter in adapters.items()
+            if step == "training" or not adapter.compiled or adapter.precision == "bfloat16"
+        }
+        timing = functools.partial(compared, timed, step, network, batch, scale.rounds, device, False)
+        report.part(f"{step}, batch {batch}", timing)
+        torch.compiler.reset()
+    for compiled in (False, True) if device == "cuda" else (False,):
+        words = f"gradients, bfloat16{', compiled' if compiled else ''}"
+        size = scale.gradients
+        report.part(words, functools.partial(gradients_compared, shape, size, device, "bfloat16", compiled))
+    torch.compiler.reset()
+    size, updates, steps = scale.precisions
+    report.part("precisions", lambda: precisions_compared(shape, size, device, images, updates, steps))
+    batch = scale.batches["training"]
+    sides = [name for name in adapters if name in MEASURED_PEAKS]
+    report.part("peak memory", lambda: peaks(sides, "training", network, batch, device))
+    if images is not None:
+        real = functools.partial(_real_training, images, network, device, report, scale)
+        report.part("training on real images", real)
+    print(report.path)
+    return 1 if report.failed else 0
+
+
+def _gpu_tests() -> dict[str, Any]:
+    """The end of what pytest prints for tests that name a GPU."""
+    words = [sys.executable, "-m", "pytest", "-q", "-k", "gpu or cuda", "tests/network", "tests/training"]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])}
+    run = subprocess.run(
+        words, cwd=ROOT, capture_output=True, text=True, timeout=240, env=environment, check=False
+    )
+    return {"status": run.returncode, "output": (run.stdout + run.stderr)[-3000:]}
+
+
+def _real_training(
+    images: Tensor, network: str, device: str, report: PartialReport, scale: Scale
+) -> dict[str, Any]:
+    """Trains in bfloat16 for the time that is left; draws samples in float32 from the average."""
+    shape, batch = NETWORKS[network], scale.batches["training"]
+    run = short_run(Setting(shape, batch, device, "bfloat16", compiled=device == "cuda"), images)
+    loss_of_tenths(run, _PROBE)
+    began = time.monotonic()
+    loss_of_tenths(run, _PROBE)
+    pace = (time.monotonic() - began) / _PROBE
+    most = max(10, int((report.left - _RESERVE) / pace))
+    losses = loss_of_tenths(run, min(most, scale.real_updates))
+    weights = averaged(run, shape)
+    size, _, steps = scale.precisions
+    drawn = Setting(shape, size, device)
+    result = evaluated(weights, drawn, steps, images)
+    save_grid(weights, drawn, steps, report.path.with_suffix(".png"))
+    return {
+        "images": len(images),
+        "updates": run.updates,
+        "seconds_an_update": pace,
+        "loss_of_tenths": losses,
+        "evaluated": result,
+    }
+
+
+def _parsed(words: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--tiny", action="store_true", help="a tiny network, a few steps")
+    parser.add_argument(
+        "--images", type=Path, help="an .npz with uint8 images [N, 32, 32, 3] or [N, 3, 32, 32]"
+    )
+    parser.add_argument("--minutes", type=float, default=9.0, help="no part begins later")
+    parser.add_argument("--no-peers", dest="peers", action="store_false", help="this project alone")
+    default = RESULTS / f"gpu-{time.strftime('%Y-%m-%d-%H%M', time.gmtime())}.json"
+    parser.add_argument("--report", type=Path, default=default, help="a .json file")
+    return parser.parse_args(words)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
