@@ -1,7 +1,7 @@
 """Time of the whole demo by stage, and what Snakemake costs beside it.
 
     python benchmarks/demo_stages.py                 runs the demo in a temporary folder
-    python benchmarks/demo_stages.py --folder .      reads the results there; runs Snakemake without work
+    python benchmarks/demo_stages.py --folder .      reads the results there; runs no job
 
 Results are appended to benchmarks/results/demo_stages.jsonl and shown in demo_stages.md.
 """
@@ -51,7 +51,7 @@ def main(words: Sequence[str] | None = None) -> int:
         except ValueError as error:
             parser.error(str(error))
         record |= {"span": jobs.span, "stages": [dataclasses.asdict(stage) for stage in jobs.stages]}
-        record["overheads"] = overheads(folder.resolve(), run)
+        record["overheads"] = overheads(folder.resolve(), run, complete=options.folder is None)
     record["load_after"] = load()
     append(record, options.results, section, TITLE)
     print(section(record))

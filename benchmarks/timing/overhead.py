@@ -36,8 +36,13 @@ def new_folder(folder: Path) -> None:
     shutil.copytree(ROOT / "config", folder / "config", ignore=shutil.ignore_patterns("*.local.yaml"))
 
 
-def overheads(folder: Path, words: Sequence[str]) -> dict[str, float]:
-    """Median wall seconds of runs without work, by description; `folder` holds all results already.
+def overheads(folder: Path, words: Sequence[str], complete: bool) -> dict[str, float]:
+    """Median wall seconds of what does no work, by description.
+
+    Args:
+        folder: a working folder.
+        words: the target and options of Snakemake.
+        complete: it holds all results, so that a run would find nothing to do; otherwise none is started.
 
     Raises:
         WorkflowFailed: see there.
@@ -45,13 +50,14 @@ def overheads(folder: Path, words: Sequence[str]) -> dict[str, float]:
     python = [sys.executable, "-c"]
     library = "import ddpm.training.loop, ddpm.sampling.shards, ddpm.commands.train"
     runs: dict[str, Callable[[], float]] = {
-        "Snakemake, nothing to be done": lambda: snakemake(folder, words),
         "Snakemake, dry run": lambda: snakemake(folder, [*words, "--dry-run"]),
         "Snakemake, its version alone": lambda: _seconds([sys.executable, "-m", "snakemake", "--version"]),
         "start of Python": lambda: _seconds([*python, "pass"]),
         "start of Python, import of torch": lambda: _seconds([*python, "import torch"]),
         "start of a job: Python, imports of training": lambda: _seconds([*python, library]),
     }
+    if complete:
+        runs = {"Snakemake, nothing to be done": lambda: snakemake(folder, words)} | runs
     return {name: statistics.median(run() for _ in range(_REPEATS)) for name, run in runs.items()}
 
 
