@@ -65,7 +65,8 @@ def section(record: Mapping[str, Any]) -> str:
     rows = [_row(stage) for stage in stages]
     rows.append(["all", str(sum(stage.jobs for stage in stages)), f"{work:.1f}", "", ""])
     whole = record.get("wall_seconds")
-    ran = "" if whole is None else f"The run took {whole:.0f} s. "
+    earlier = "Read from an earlier run: commit, threads and load are those of the reading. "
+    ran = earlier if whole is None else f"The run took {whole:.0f} s. "
     overhead = [[name, f"{seconds:.2f}"] for name, seconds in record["overheads"].items()]
     return "\n".join(
         [

@@ -24,7 +24,7 @@ from ddpm.diffusion.objectives import training_losses
 from ddpm.network.unet import UNet
 from ddpm.training.loop import Training
 
-SHORT = {"ema_decay": 0.99, "ema_ramp": True}
+SHORT: dict[str, Any] = {"ema_decay": 0.99, "ema_ramp": True}
 
 
 def short_run(setting: Setting, images: Tensor | None) -> Training:
