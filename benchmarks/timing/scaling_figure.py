@@ -25,6 +25,7 @@ def draw(record: Mapping[str, Any], series: Mapping[str, str], path: Path) -> No
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import LogLocator
 
     figure, axes = plt.subplots(
         2, len(series), figsize=(3.4 * len(series), 5), sharex="col", layout="constrained", squeeze=False
@@ -43,6 +44,8 @@ def draw(record: Mapping[str, Any], series: Mapping[str, str], path: Path) -> No
             for axis in axes[:, column]:
                 axis.set(xscale="log", yscale="log")
                 axis.set_xticks(sizes, [str(size) for size in sizes])
+                axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
+                axis.yaxis.set_major_formatter("{x:g}")
                 axis.minorticks_off()
         axes[0, column].set_ylabel("s a step" if name == "processes" else "CPU s a step")
         axes[1, column].set(xlabel=words, ylabel="peak MiB")
