@@ -50,7 +50,8 @@ class Dropout(nn.Module):
         # Elements are numbered channels last, in which layout networks with dropout run.
         kept = (draws >= self._dropped - _LEVELS // 2).reshape(len(x), *x.shape[2:], x.shape[1])
         kept = kept.movedim(-1, 1)
-        return x * (kept.to(x.dtype) * (1.0 / (1.0 - self.rate)))
+        # Keeps a byte an element for the backward pass; a product with the mask would keep four.
+        return torch.where(kept, x, 0.0) * (1.0 / (1.0 - self.rate))
 
     def extra_repr(self) -> str:
         """The realised rate."""

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ddpm.network.dropout import Dropout
+from ddpm.network.normalised_swish import normalised_swish
 
 GROUP_NORM_EPSILON = 1e-6  # TensorFlow's default; torch's is 1e-5
 
@@ -41,14 +42,6 @@ class TimestepMLP(nn.Module):
     def forward(self, index: Tensor) -> Tensor:
         """Index int64 [B] to float32 [B, 4 ch]."""
         return self.dense1(functional.silu(self.dense0(timestep_embedding(index, self.channels))))
-
-
-def normalised_swish(norm: nn.GroupNorm, x: Tensor) -> Tensor:
-    """swish(GroupNorm(x)) in float32, [B, C, H, W]: also where the network runs in bfloat16.
-
-    torch's CPU kernel of GroupNorm is several times slower on bfloat16 than the cast and the float32 one.
-    """
-    return functional.silu(norm(x.float()))
 
 
 class ResidualBlock(nn.Module):

@@ -16,8 +16,8 @@ from ddpm.network.layers import (
     ResidualBlock,
     TimestepMLP,
     Upsample,
-    normalised_swish,
 )
+from ddpm.network.normalised_swish import normalised_swish
 
 # Channels of the first level.
 CHANNELS_LAST_FROM = 64

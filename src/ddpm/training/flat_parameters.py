@@ -21,10 +21,14 @@ class FlatParameters:
 
     def __init__(self, network: nn.Module) -> None:
         self._named = dict(network.named_parameters())
-        self.vector = nn.Parameter(torch.cat([_flat(p.detach()) for p in self._named.values()]))
+        first = next(iter(self._named.values()))
+        numbers = sum(parameter.numel() for parameter in self._named.values())
+        self.vector = nn.Parameter(torch.empty(numbers, dtype=first.dtype, device=first.device))
         self.vector.grad = torch.zeros_like(self.vector)
         weights, gradients = self.views(self.vector.detach()), self.views(self.vector.grad)
+        # One at a time, so that no second copy of all is needed.
         for name, parameter in self._named.items():
+            weights[name].copy_(parameter.detach())
             parameter.data, parameter.grad = weights[name], gradients[name]
 
     def views(self, vector: Tensor) -> dict[str, Tensor]:
@@ -63,20 +67,11 @@ class FlatParameters:
         return norm
 
 
-def _flat(tensor: Tensor) -> Tensor:
-    """A tensor's numbers in the order in which they lie in memory."""
-    return tensor.movedim(1, -1).reshape(-1) if _channels_last(tensor) else tensor.reshape(-1)
-
-
 def _shaped(part: Tensor, like: Tensor) -> Tensor:
-    """Part of a vector as a tensor of the shape and layout of another; the inverse of `_flat`."""
-    if _channels_last(like):
+    """Part of a vector as a tensor of the shape and layout in memory of another."""
+    if like.dim() == 4 and like.is_contiguous(memory_format=torch.channels_last):
         return part.view(like.movedim(1, -1).shape).movedim(-1, 1)
     return part.view(like.shape)
-
-
-def _channels_last(tensor: Tensor) -> bool:
-    return tensor.dim() == 4 and tensor.is_contiguous(memory_format=torch.channels_last)
 
 
 def global_norm(vector: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ class Adam:
     def __init__(self, vector: nn.Parameter) -> None:
         self._vector = vector
         self._adam = torch.optim.Adam([vector], lr=0.0, betas=BETAS, eps=EPSILON, fused=True)
-        self.load_state(torch.zeros_like(vector), torch.zeros_like(vector), 0)
+        self._set_state(torch.zeros_like(vector), torch.zeros_like(vector), 0)
 
     def step(self, update: int, rate: float) -> None:
         """Update n = 0, 1, ... at a learning rate, from the vector's gradient, which is then zeroed."""
@@ -40,11 +40,13 @@ class Adam:
         state = self._adam.state[self._vector]
         return state["exp_avg"], state["exp_avg_sq"]
 
-    @torch.no_grad()
     def load_state(self, first: Tensor, second: Tensor, updates: int) -> None:
-        """Takes over the two moments, float32 [n], after so many updates."""
+        """Takes over copies of the two moments, float32 [n], after so many updates."""
+        self._set_state(first.detach().clone(), second.detach().clone(), updates)
+
+    def _set_state(self, first: Tensor, second: Tensor, updates: int) -> None:
         self._adam.state[self._vector] = {
             "step": torch.tensor(float(updates), device=self._vector.device),
-            "exp_avg": first.detach().clone(),
-            "exp_avg_sq": second.detach().clone(),
+            "exp_avg": first.detach(),
+            "exp_avg_sq": second.detach(),
         }
