@@ -25,8 +25,8 @@ MODEL = "epsilon_L_simple"
 FIGURE = "results/tiny/figures/figure13.png"
 FEATURES = "results/tiny/features/classifier.safetensors"
 STEPS = 600
-# The time limit is two minutes, and Slurm warns 20 to 50 s before it: no job can train for so long.
-LIMITED_SECONDS = 100
+# The time limit is one minute, and Slurm warns 10 to 40 s before it: no job can train for so long.
+LIMITED_SECONDS = 55
 
 
 def small_study(**steps: int) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def runs(slurm, tmp_path_factory, limited_steps) -> dict[str, Run]:
     """Two workflows beside each other: one job meets its time limit; others are stopped or fail for good."""
     folders = {name: tmp_path_factory.mktemp(name) for name in ("limited", "local", "stopped")}
     limited, local, stopped = folders.values()
-    write_workspace(limited, small_study(limited=limited_steps), walltime=2)
+    write_workspace(limited, small_study(limited=limited_steps), walltime=1)
     study = small_study(plain=30, cancelled=STEPS, requeued=STEPS)
     study["quality"]["features"]["required_accuracy"] = 1.0
     write_workspace(stopped, study)
@@ -198,7 +198,7 @@ def test_training_longer_than_the_walltime_continues_in_further_jobs(runs):
     run = runs["limited"]
     *before, last = run.jobs
     assert before
-    assert {job.fields["TimeLimit"] for job in run.jobs} == {"00:02:00"}
+    assert {job.fields["TimeLimit"] for job in run.jobs} == {"00:01:00"}
     assert {job.state for job in before} == {"FAILED"}  # after the warning; the limit itself is TIMEOUT
     assert last.state == "COMPLETED"
     assert weights_hash(run.folder, "limited") == weights_hash(runs["local"].folder, "limited")
