@@ -2,7 +2,8 @@
 
 In float32, also where the network runs in bfloat16: torch's CPU kernel of GroupNorm is several times slower
 on bfloat16 than the cast and the float32 one. Of the three tensors that autograd would keep for the backward
-pass (x, its cast, GroupNorm's output) only x is kept; the others are computed again.
+pass (x, its cast, GroupNorm's output) only x is kept; the others are computed again. Small tensors, where
+the calls take longer than the arithmetic, are left to autograd.
 """
 
 from __future__ import annotations
@@ -13,11 +14,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+# Elements of x.
+FRUGAL_FROM = 2**19
+
 
 def normalised_swish(norm: nn.GroupNorm, x: Tensor) -> Tensor:
     """swish(GroupNorm(x)) of [B, C, H, W] in float32 or bfloat16; float32 of the same shape."""
     if not torch.is_grad_enabled():
         return functional.silu(norm(x.float()), inplace=True)
+    if x.numel() < FRUGAL_FROM:
+        return functional.silu(norm(x.float()))
     return _NormalisedSwish.apply(x, norm.weight, norm.bias, norm.num_groups, norm.eps)
 
 

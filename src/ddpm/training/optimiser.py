@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.optim.adam import adam
 
 BETAS = (0.9, 0.999)
 EPSILON = 1e-8
@@ -17,36 +18,43 @@ def learning_rate(update: int, peak: float, warmup_steps: int) -> float:
 class Adam:
     """torch's fused Adam with TensorFlow's epsilon, on one vector of parameters.
 
-    TensorFlow adds epsilon to the square root of the second moment before its bias correction;
-    torch adds it after, so here epsilon is divided by the correction at every update.
+    TensorFlow adds epsilon to the square root of the second moment before its bias correction; torch adds it
+    after, so here epsilon is divided by the correction at every update. torch's function is called and not its
+    optimiser, which would import the compiler: as long as all other imports together.
+
+    Attributes:
+        moments: the first and second moments, float32 [n].
     """
 
     def __init__(self, vector: nn.Parameter) -> None:
         self._vector = vector
-        self._adam = torch.optim.Adam([vector], lr=0.0, betas=BETAS, eps=EPSILON, fused=True)
-        self._set_state(torch.zeros_like(vector), torch.zeros_like(vector), 0)
+        self.moments = torch.zeros_like(vector.detach()), torch.zeros_like(vector.detach())
+        self._updates = torch.zeros((), device=vector.device)
 
+    @torch.no_grad()
     def step(self, update: int, rate: float) -> None:
         """Update n = 0, 1, ... at a learning rate, from the vector's gradient, which is then zeroed."""
-        group = self._adam.param_groups[0]
-        group["lr"] = rate
-        group["eps"] = EPSILON / (1.0 - BETAS[1] ** (update + 1)) ** 0.5
-        self._adam.step()
-        self._adam.zero_grad(set_to_none=False)
-
-    @property
-    def moments(self) -> tuple[Tensor, Tensor]:
-        """The first and second moments, float32 [n]."""
-        state = self._adam.state[self._vector]
-        return state["exp_avg"], state["exp_avg_sq"]
+        assert self._vector.grad is not None
+        first, second = self.moments
+        adam(
+            [self._vector],
+            [self._vector.grad],
+            [first],
+            [second],
+            [],
+            [self._updates],
+            fused=True,
+            amsgrad=False,
+            beta1=BETAS[0],
+            beta2=BETAS[1],
+            lr=rate,
+            weight_decay=0.0,
+            eps=EPSILON / (1.0 - BETAS[1] ** (update + 1)) ** 0.5,
+            maximize=False,
+        )
+        self._vector.grad.zero_()
 
     def load_state(self, first: Tensor, second: Tensor, updates: int) -> None:
         """Takes over copies of the two moments, float32 [n], after so many updates."""
-        self._set_state(first.detach().clone(), second.detach().clone(), updates)
-
-    def _set_state(self, first: Tensor, second: Tensor, updates: int) -> None:
-        self._adam.state[self._vector] = {
-            "step": torch.tensor(float(updates), device=self._vector.device),
-            "exp_avg": first.detach(),
-            "exp_avg_sq": second.detach(),
-        }
+        self.moments = first.detach().clone(), second.detach().clone()
+        self._updates.fill_(updates)
