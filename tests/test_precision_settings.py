@@ -1,0 +1,119 @@
+"""Precision as a setting: what it changes in files, how little in images, and what it leaves alone."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from ddpm.cli import main
+from ddpm.network.weights import read_weights
+from ddpm.study import layout, load_study
+from ddpm.study.fingerprint import (
+    chain_fingerprint,
+    checkpoint_fingerprint,
+    likelihood_fingerprint,
+    sampling_fingerprint,
+    training_fingerprint,
+)
+
+MODEL, STUDY = "epsilon_L_simple", "config/precise.yaml"
+RUN = ["--model", MODEL, "--threads", "1"]
+
+
+def write(**precisions: str) -> None:
+    """A study of a second's training with these precisions of training, sampling and the likelihood."""
+    study = yaml.safe_load(Path("config/demo.yaml").read_text())
+    study["defaults"]["network"] |= {"channels": 8, "groups": 4}
+    brief = {"steps": 60, "batch_size": 16, "log_every": 20, "warmup_steps": 5}
+    study["defaults"]["training"] |= brief
+    study["defaults"]["training"]["precision"] = precisions.get("training", "float32")
+    study["sampling"] |= {"images": 6, "batch_size": 6, "precision": precisions.get("sampling", "float32")}
+    study["likelihood"] |= {"images": 3, "precision": precisions.get("likelihood", "float32")}
+    study["artefacts"] = {name: study["artefacts"][name] for name in ("table1", "figure7")}
+    Path(STUDY).write_text(yaml.safe_dump(study))
+
+
+@pytest.fixture
+def trained(project):
+    write()
+    assert main(["data", STUDY, "digits"]) == 0
+    assert main(["train", STUDY, *RUN]) == 0
+
+
+def samples() -> tuple[np.ndarray, dict]:
+    assert main(["sample", STUDY, *RUN]) == 0
+    path = layout.path(layout.SAMPLES, "precise", model=MODEL, seed=0, sampling=0, shard=0)
+    with np.load(path) as arrays:
+        return arrays["images"].astype(int), json.loads(str(arrays["provenance"]))
+
+
+def bound() -> np.ndarray:
+    assert main(["bound", STUDY, *RUN]) == 0
+    path = layout.path(layout.BOUND_TERMS, "precise", model=MODEL, seed=0, split="test", shard=0)
+    return np.stack(pd.read_parquet(path)["terms"])
+
+
+def test_samples_in_bfloat16_are_near_those_in_float32(trained):
+    exact, before = samples()
+    write(sampling="bfloat16")
+    rounded, after = samples()
+    assert (before["execution"], after["execution"]) == ("float32", "bfloat16")
+    assert before["weights_hash"] == after["weights_hash"]
+    assert 0 < np.abs(exact - rounded).mean() < 4  # grey levels
+
+
+def test_the_bound_in_bfloat16_is_near_that_in_float32(trained):
+    exact = bound()
+    write(likelihood="bfloat16")
+    rounded = bound()
+    assert not np.array_equal(exact, rounded)
+    assert rounded.sum(axis=1) == pytest.approx(exact.sum(axis=1), rel=2e-3)
+
+
+def test_training_in_another_precision_is_another_run(trained, capsys):
+    write(training="bfloat16")
+    assert main(["train", STUDY, *RUN]) == 2
+    assert "trained with other settings; --restart trains anew" in capsys.readouterr().err
+    assert main(["train", STUDY, *RUN, "--restart"]) == 0
+    _, provenance = read_weights(layout.path(layout.WEIGHTS, "precise", model=MODEL, seed=0))
+    assert provenance["execution"] == "bfloat16"
+
+
+def fingerprints() -> dict[str, str]:
+    study = load_study(STUDY)
+    made = {
+        "training": training_fingerprint,
+        "checkpoint": checkpoint_fingerprint,
+        "sampling": sampling_fingerprint,
+        "likelihood": likelihood_fingerprint,
+    }
+    return {name: make(study, MODEL) for name, make in made.items()} | {
+        "chain": chain_fingerprint(study, "figure7")
+    }
+
+
+@pytest.mark.parametrize(
+    ("part", "changed"),
+    [
+        ("training", {"training", "checkpoint", "sampling", "likelihood", "chain"}),
+        ("sampling", {"checkpoint", "sampling", "chain"}),
+        ("likelihood", {"likelihood"}),
+    ],
+)
+@pytest.mark.usefixtures("project")
+def test_what_a_precision_changes(part, changed):
+    write()
+    before = fingerprints()
+    write(**{part: "tf32"})
+    after = fingerprints()
+    assert {name for name in before if before[name] != after[name]} == changed
+
+
+@pytest.mark.usefixtures("project")
+def test_an_unknown_precision_is_refused_with_its_place(capsys):
+    write(sampling="float16")
+    assert main(["sample", STUDY, *RUN]) == 2
+    assert "sampling.precision: Input should be 'float32', 'tf32' or 'bfloat16'" in capsys.readouterr().err
