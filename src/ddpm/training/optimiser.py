@@ -19,8 +19,8 @@ class Adam:
     """torch's fused Adam with TensorFlow's epsilon, on one vector of parameters.
 
     TensorFlow adds epsilon to the square root of the second moment before its bias correction; torch adds it
-    after, so here epsilon is divided by the correction at every update. torch's function is called and not its
-    optimiser, which would import the compiler: as long as all other imports together.
+    after, so here epsilon is divided by the correction at every update. torch's function is called and not
+    its optimiser, which would import the compiler: as long as all other imports together.
 
     Attributes:
         moments: the first and second moments, float32 [n].
