@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -9,8 +10,10 @@ import pytest
 import yaml
 
 from ddpm.cli import main
+from ddpm.network.execution import PRECISIONS
 from ddpm.network.weights import read_weights
 from ddpm.study import layout, load_study
+from ddpm.study.execution import Precision
 from ddpm.study.fingerprint import (
     chain_fingerprint,
     checkpoint_fingerprint,
@@ -117,3 +120,7 @@ def test_an_unknown_precision_is_refused_with_its_place(capsys):
     write(sampling="float16")
     assert main(["sample", STUDY, *RUN]) == 2
     assert "sampling.precision: Input should be 'float32', 'tf32' or 'bfloat16'" in capsys.readouterr().err
+
+
+def test_the_settings_are_those_that_the_network_knows():
+    assert get_args(Precision) == PRECISIONS

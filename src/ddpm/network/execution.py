@@ -53,9 +53,6 @@ class Execution:
             network.compile(fullgraph=True, dynamic=False, mode="reduce-overhead" if on_gpu else "default")
 
 
-FLOAT32 = Execution()
-
-
 def round_weights(network: UNet) -> None:
     """For evaluation: rounds the body's weights to the working dtype once, not at each call."""
     # Their taps are summed before they are rounded.
