@@ -70,14 +70,17 @@ def test_the_papers_network_has_diffusers_parameters_and_operations():
 
 
 def test_the_convolutions_of_a_step_are_nearly_all_its_operations():
-    """Forward they are all but attention's products and dense layers; training is three times as much."""
+    """Forward they are all but attention's products and dense layers; training is three times as much.
+
+    In a narrow network the 1x1 convolutions of shortcuts are matrix products too.
+    """
     count = operations(TINY)
     found = {}
     for step in ("training", "sampling"):
         convolutions = convolutions_of(ours.prepare(step, Setting(TINY, 2)))
         assert torch.isfinite(convolutions.call()).all()
         found[step] = convolutions.operations
-        assert 0.9 < convolutions.operations / count.of_step(step, 2).executed < 1
+        assert 0.85 < convolutions.operations / count.of_step(step, 2).executed < 1
     assert found["training"] / found["sampling"] == pytest.approx(3, rel=0.02)
 
 

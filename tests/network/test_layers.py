@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from ddpm.network.layers import AttentionBlock, Upsample, attend, doubling_kernel
+from ddpm.network.layers import AttentionBlock, Upsample, attend, doubling_kernel, pointwise
 
 
 @settings(max_examples=20, deadline=None)
@@ -54,3 +54,20 @@ def test_attention_block_against_dense_layers(layout):
     ours = block(x.contiguous(memory_format=layout))
     assert ours.is_contiguous(memory_format=layout)
     torch.testing.assert_close(ours, wanted, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_a_dense_layer_at_each_position_is_a_convolution_of_size_one(layout):
+    torch.manual_seed(0)
+    x = torch.randn(3, 5, 4, 6).contiguous(memory_format=layout).requires_grad_()
+    layer = torch.nn.Conv2d(5, 7, 1)
+    ours, wanted = pointwise(x, layer.weight.flatten(1), layer.bias), layer(x)
+    assert ours.is_contiguous(memory_format=layout)
+    torch.testing.assert_close(ours, wanted, rtol=1e-5, atol=1e-6)
+    of = (x, *layer.parameters())
+    for gradient, defined in zip(
+        torch.autograd.grad(ours.square().sum(), of),
+        torch.autograd.grad(wanted.square().sum(), of),
+        strict=True,
+    ):
+        torch.testing.assert_close(gradient, defined, rtol=1e-4, atol=1e-4)

@@ -47,9 +47,11 @@ class Dropout(nn.Module):
         size = math.prod(x.shape[1:])
         # Each int64 is read as four int16, uniform on {-32768..32767}.
         draws = splitmix64(self.keys, -(-size // 4)).view(torch.int16)[:, :size]
-        # Elements are numbered channels last, in which layout networks with dropout run.
+        # Elements are numbered channels last, in which layout wide networks run.
         kept = (draws >= self._dropped - _LEVELS // 2).reshape(len(x), *x.shape[2:], x.shape[1])
         kept = kept.movedim(-1, 1)
+        if x.is_contiguous():
+            kept = kept.contiguous()  # the result's layout is the mask's
         # Keeps a byte an element for the backward pass; a product with the mask would keep four.
         return torch.where(kept, x, 0.0) * (1.0 / (1.0 - self.rate))
 

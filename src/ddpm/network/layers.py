@@ -62,7 +62,9 @@ class ResidualBlock(nn.Module):
         h = self.conv1(normalised_swish(self.norm1, x))
         h = h + self.temb_proj(embedding)[:, :, None, None]
         h = self.conv2(self.dropout(normalised_swish(self.norm2, h)))
-        return h + (x if self.nin_shortcut is None else self.nin_shortcut(x))
+        if self.nin_shortcut is None:
+            return h + x
+        return h + pointwise(x, self.nin_shortcut.weight.flatten(1), self.nin_shortcut.bias)
 
 
 class AttentionBlock(nn.Module):
@@ -80,9 +82,11 @@ class AttentionBlock(nn.Module):
         """X [B, C, H, W] to the same shape."""
         layers = (self.q, self.k, self.v)
         weight, bias = (torch.cat(parts) for parts in zip(*((m.weight, m.bias) for m in layers), strict=True))
-        q, k, v = _pointwise(self.norm(x.float()), weight, bias).flatten(2).transpose(1, 2).chunk(3, dim=2)
-        h = attend(q, k, v).transpose(1, 2).reshape(x.shape)
-        return x + _pointwise(h, self.proj_out.weight, self.proj_out.bias)
+        q, k, v = pointwise(self.norm(x.float()), weight, bias).flatten(2).transpose(1, 2).chunk(3, dim=2)
+        h = attend(q, k, v).transpose(1, 2).reshape(x.shape)  # channels last
+        if x.is_contiguous():
+            h = h.contiguous()
+        return x + pointwise(h, self.proj_out.weight, self.proj_out.bias)
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -96,9 +100,16 @@ def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     return torch.bmm(torch.softmax(scores, dim=2).to(v.dtype), v)
 
 
-def _pointwise(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """A dense layer at each position, as a 1x1 convolution: [B, C, H, W] to [B, len(weight), H, W]."""
-    return functional.conv2d(x, weight[:, :, None, None], bias)
+def pointwise(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """A dense layer at each position: [B, I, H, W] by weights [O, I] and bias [O] to [B, O, H, W].
+
+    Channels last, a 1x1 convolution; in the usual layout, that of narrow networks, one matrix product an image,
+    which takes half of the time that the convolution spends on finding its way.
+    """
+    if bias is None or x.is_contiguous(memory_format=torch.channels_last):
+        return functional.conv2d(x, weight[:, :, None, None], bias)
+    product = torch.baddbmm(bias[:, None], weight.expand(len(x), *weight.shape), x.flatten(2))
+    return product.unflatten(2, x.shape[2:])
 
 
 class Downsample(nn.Module):

@@ -68,10 +68,12 @@ class FlatParameters:
 
 
 def _shaped(part: Tensor, like: Tensor) -> Tensor:
-    """Part of a vector as a tensor of the shape and layout in memory of another."""
-    if like.dim() == 4 and like.is_contiguous(memory_format=torch.channels_last):
-        return part.view(like.movedim(1, -1).shape).movedim(-1, 1)
-    return part.view(like.shape)
+    """Part of a vector as a tensor of the shape and strides of another.
+
+    The very strides, also of dimensions of length 1: from them torch guesses the layout of a convolution's output,
+    and one wrong guess makes a whole network compute channels last.
+    """
+    return part.as_strided(like.shape, like.stride(), part.storage_offset())
 
 
 def global_norm(vector: Tensor) -> Tensor:
