@@ -179,6 +179,22 @@ def test_an_unexpected_error_is_in_the_log(project, monkeypatch):
     assert "ZeroDivisionError: in the verb" in log
 
 
+def test_exceeding_the_gpus_memory_is_an_error_with_remedies(project, monkeypatch):
+    import ddpm.commands.data
+
+    def large(study, arguments):
+        import torch
+
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has 10 GiB")
+
+    monkeypatch.setattr(ddpm.commands.data, "run", large)
+    assert main(["data", "config/demo.yaml", "digits", "--log", "data.log"]) == 2
+    log = Path("data.log").read_text()
+    assert "error: data: the GPU's memory is exceeded (CUDA out of memory)" in log
+    assert "batch_size" in log
+    assert "Traceback" not in log
+
+
 def test_log_file(short, project):
     assert train("--log", "logs/train.log") == 0
     assert "epsilon_L_simple seed 0: 6/6 steps" in Path("logs/train.log").read_text()

@@ -60,10 +60,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         logging.getLogger("ddpm").error("interrupted")
         return 130
-    except Exception:
+    except Exception as error:
+        if _exceeds_gpu_memory(error):
+            logging.getLogger("ddpm").error("error: %s: %s", options.verb, _gpu_memory_remedy(error))
+            return 2
         # To the log file as well, where a job's terminal is out of sight.
         logging.getLogger("ddpm").exception("unexpected error, please report it:")
         return 1
+
+
+def _exceeds_gpu_memory(error: Exception) -> bool:
+    # Only a verb that has imported torch can raise torch's error.
+    return "torch" in sys.modules and isinstance(error, sys.modules["torch"].OutOfMemoryError)
+
+
+def _gpu_memory_remedy(error: Exception) -> str:
+    return (
+        f"the GPU's memory is exceeded ({str(error).partition('. ')[0]}); end other work on this GPU, set "
+        "`precision: bfloat16` or a smaller batch_size, or train on several GPUs (docs/several-gpus.md)"
+    )
 
 
 def _run(options: argparse.Namespace, verb: ModuleType) -> int:

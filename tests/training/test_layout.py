@@ -1,4 +1,4 @@
-"""Every layer of a network that trains computes in the network's layout, whatever torch guesses from strides."""
+"""Every layer of a network that trains computes in the network's layout."""
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ from ddpm.training.loop import Training
 @pytest.mark.parametrize("image_channels", [1, 3])
 @pytest.mark.parametrize("channels", [8, CHANNELS_LAST_FROM])
 def test_all_inputs_and_outputs(channels, image_channels, dropout):
-    """With one image channel, and with 1x1 kernels, a tensor's strides suit both layouts."""
+    """With one image channel, and with 1x1 kernels, strides suit both layouts, and torch guesses."""
     shape = (image_channels, 8, 8)
     network = UNet(shape, channels, (1, 2), 1, (4,), dropout=dropout, groups=4)
     images = torch.randint(0, 256, (6, *shape), dtype=torch.uint8)

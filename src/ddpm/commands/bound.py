@@ -44,7 +44,8 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
         write_frame(path, _no_terms(), provenance)
         logger.info(f"bound {model} seed {arguments.seed}: none, training {provenance['status']}")
         return
-    write_frame(path, _terms(study, model, arguments, trained), provenance)
+    terms = _terms(study, model, arguments, trained)
+    write_frame(path, terms, provenance | trained.network.provenance())
 
 
 def _terms(study: Study, model: str, arguments: argparse.Namespace, trained: TrainedModel) -> pd.DataFrame:

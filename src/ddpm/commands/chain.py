@@ -40,7 +40,8 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
         write_arrays(path, _no_chains(study, model, figure), provenance)
         logger.info(f"chain {figure}: none, training of {model} {provenance['status']}")
         return
-    write_arrays(path, _chains(study, model, figure, trained), provenance)
+    arrays = _chains(study, model, figure, trained)
+    write_arrays(path, arrays, provenance | trained.network.provenance())
     logger.info(f"chain {figure}: done")
 
 

@@ -70,7 +70,7 @@ def _draw(
     arrays = {"images": samples.images, "index": np.arange(first, first + len(samples.images))}
     if samples.x_0_hat is not None:
         arrays |= {"x0_hat": samples.x_0_hat, "reverse_steps": samples.reverse_steps}
-    return arrays, provenance | {"non_finite": samples.non_finite}
+    return arrays, provenance | trained.network.provenance() | {"non_finite": samples.non_finite}
 
 
 def _kept_steps(study: Study, model: str) -> list[int]:

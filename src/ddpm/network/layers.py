@@ -103,8 +103,8 @@ def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 def pointwise(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """A dense layer at each position: [B, I, H, W] by weights [O, I] and bias [O] to [B, O, H, W].
 
-    Channels last, a 1x1 convolution; in the usual layout, that of narrow networks, one matrix product an image,
-    which takes half of the time that the convolution spends on finding its way.
+    Channels last, a 1x1 convolution; in the usual layout, that of narrow networks, one matrix product an
+    image, which takes half of the convolution's time.
     """
     if bias is None or x.is_contiguous(memory_format=torch.channels_last):
         return functional.conv2d(x, weight[:, :, None, None], bias)

@@ -70,8 +70,8 @@ class FlatParameters:
 def _shaped(part: Tensor, like: Tensor) -> Tensor:
     """Part of a vector as a tensor of the shape and strides of another.
 
-    The very strides, also of dimensions of length 1: from them torch guesses the layout of a convolution's output,
-    and one wrong guess makes a whole network compute channels last.
+    The very strides, also of dimensions of length 1: from them torch guesses the layout of a convolution's
+    output, and one wrong guess makes a whole network compute channels last.
     """
     return part.as_strided(like.shape, like.stride(), part.storage_offset())
 
