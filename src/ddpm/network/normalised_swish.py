@@ -36,18 +36,17 @@ class _NormalisedSwish(torch.autograd.Function):
             x.float(), weight, bias, batch, channels, size, groups, epsilon
         )
         ctx.save_for_backward(x, weight, bias, mean, deviation)
-        ctx.groups = groups
+        ctx.groups, ctx.epsilon = groups, epsilon
         return functional.silu(normalised, inplace=True)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, bias, mean, inverse_deviation = ctx.saved_tensors
         batch, channels, groups = x.shape[0], x.shape[1], ctx.groups
-        whole = x.float()
-        # GroupNorm as one multiply-add: each channel of each image has its own factor and offset.
-        factor = inverse_deviation.repeat_interleave(channels // groups, dim=1) * weight
-        offset = bias - mean.repeat_interleave(channels // groups, dim=1) * factor
-        normalised = torch.addcmul(offset[:, :, None, None], whole, factor[:, :, None, None])
+        size, whole = x[0, 0].numel(), x.float()
+        normalised, _, _ = torch.native_group_norm(
+            whole, weight, bias, batch, channels, size, groups, ctx.epsilon
+        )
         gradient = torch.ops.aten.silu_backward(gradient, normalised)
         of_x, of_weight, of_bias = torch.ops.aten.native_group_norm_backward(
             gradient,
@@ -57,7 +56,7 @@ class _NormalisedSwish(torch.autograd.Function):
             weight,
             batch,
             channels,
-            x[0, 0].numel(),
+            size,
             groups,
             [True, True, True],
         )
