@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny import training
 
-from ddpm.training.batches import Batches
+from ddpm.data.scaling import to_model
+from ddpm.random_numbers import Stream, integers, normal
+from ddpm.training.batches import UPDATES_AT_ONCE, Batches
 from ddpm.training.ema import ema_decay, update_ema
 from ddpm.training.optimiser import learning_rate
 from ddpm.training.state import StateFolder
@@ -41,6 +43,20 @@ def test_batches_depend_on_seed_and_update_alone():
     assert all(torch.equal(getattr(batch, part), getattr(late, part)) for part in ("x_0", "index", "noise"))
     different = Batches(numbered_images(30), 100, 8, flip=True, seed=5)[17]
     assert not torch.equal(different.noise, late.noise)
+
+
+def test_what_is_drawn_for_an_update_does_not_depend_on_its_neighbours():
+    """Updates share calls of the generator; the numbers are those of a call for one update alone."""
+    images = torch.arange(12, dtype=torch.uint8).reshape(1, 3, 2, 2).expand(20, 3, 2, 2).contiguous()
+    batches = Batches(images, 1000, 7, flip=True, seed=9)
+    place = torch.arange(7)
+    for update in (0, UPDATES_AT_ONCE - 1, UPDATES_AT_ONCE, 5 * UPDATES_AT_ONCE + 3):
+        batch = batches[update]
+        assert torch.equal(batch.index, integers(9, Stream.TIMESTEP, place, update, 1000))
+        assert torch.equal(batch.noise, normal(9, Stream.TRAINING_NOISE, place, update, (3, 2, 2)))
+        mirrored = integers(9, Stream.FLIP, place, update, 2).bool()
+        wanted = to_model(torch.where(mirrored[:, None, None, None], images[:7].flip(-1), images[:7]))
+        assert torch.equal(batch.x_0, wanted)
 
 
 def test_flips_are_for_each_image_and_can_be_off():

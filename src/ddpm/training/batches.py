@@ -11,6 +11,10 @@ from torch import Tensor
 from ddpm.data.scaling import to_model
 from ddpm.random_numbers import Stream, integers, normal, permutation
 
+# Updates whose random numbers are drawn together: a generator of a hundred small operations costs more calls
+# than arithmetic. Blocks begin at multiples of it, so a resumed run draws the same ones.
+UPDATES_AT_ONCE = 16
+
 
 @dataclasses.dataclass(frozen=True)
 class Batch:
@@ -66,17 +70,30 @@ class Batches:
             seed,
         )
         self._order = functools.lru_cache(maxsize=2)(self._shuffled)
+        self._drawn = functools.lru_cache(maxsize=1)(self._draw)
 
     def __getitem__(self, update: int) -> Batch:
-        place = torch.arange(self.part.start, self.part.stop, device=self.images.device)
+        block, within = divmod(update, UPDATES_AT_ONCE)
+        mirrored, index, noise = self._drawn(block)
         x_0 = to_model(self.images[self._chosen(update)])
+        if mirrored is not None:
+            x_0 = torch.where(mirrored[within, :, None, None, None], x_0.flip(-1), x_0)
+        return Batch(x_0, index[within], noise[within], self.part.start)
+
+    def _draw(self, block: int) -> tuple[Tensor | None, Tensor, Tensor]:
+        """Flips (None for none), timesteps' indices and noise of a block of updates, [updates, B, ...]."""
+        device, count = self.images.device, len(self.part)
+        first = block * UPDATES_AT_ONCE
+        updates = torch.arange(first, first + UPDATES_AT_ONCE, device=device).repeat_interleave(count)
+        places = torch.arange(self.part.start, self.part.stop, device=device).repeat(UPDATES_AT_ONCE)
+        drawn = UPDATES_AT_ONCE, count
+        mirrored = None
         if self.flip:
-            mirrored = integers(self.seed, Stream.FLIP, place, update, 2).bool()
-            x_0 = torch.where(mirrored[:, None, None, None], x_0.flip(-1), x_0)
-        index = integers(self.seed, Stream.TIMESTEP, place, update, self.timesteps)
+            mirrored = integers(self.seed, Stream.FLIP, places, updates, 2).bool().view(drawn)
+        index = integers(self.seed, Stream.TIMESTEP, places, updates, self.timesteps).view(drawn)
         shape = tuple(self.images.shape[1:])
-        noise = normal(self.seed, Stream.TRAINING_NOISE, place, update, shape)
-        return Batch(x_0, index, noise, self.part.start)
+        noise = normal(self.seed, Stream.TRAINING_NOISE, places, updates, shape)
+        return mirrored, index, noise.view(*drawn, *shape)
 
     def _chosen(self, update: int) -> Tensor:
         size = len(self.images)
