@@ -1,6 +1,8 @@
 """The U-Net: the paper's sizes, any other size, embedding and initial weights."""
 
 import math
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -126,3 +128,14 @@ def test_output_starts_near_zero():
     network = UNet(**NETWORKS["small"])
     x = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     assert float(network(x, torch.tensor([3, 700])).detach().abs().max()) < 1e-3
+
+
+def test_building_a_network_imports_nothing_that_takes_long():
+    """Half a second in each of the demo's jobs: torch's symbolic shapes, which bring sympy along."""
+    program = (
+        "import sys; from ddpm.network.unet import UNet; UNet((1, 8, 8), 4, (1, 2), 1, (4,), groups=2); "
+        "sys.exit(' '.join({'sympy', 'torch._dynamo'} & set(sys.modules)))"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert run.stderr.strip() == ""
+    assert run.returncode == 0

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ddpm.network.initialisation import initialise
+from ddpm.network.initialisation import allocate, initialise
 from ddpm.network.layers import (
     GROUP_NORM_EPSILON,
     AttentionBlock,
@@ -77,7 +77,8 @@ class UNet(nn.Module):
             self.up = _way_up(block, widths, heights, residual_blocks, attention_resolutions, skips)
             self.norm_out = nn.GroupNorm(groups, widths[0], eps=GROUP_NORM_EPSILON)
             self.conv_out = nn.Conv2d(widths[0], image_channels * output_multiple, 3, padding=1)
-        self.to_empty(device="cpu").to(memory_format=self.layout)  # type: ignore[call-overload]
+        allocate(self)
+        self.to(memory_format=self.layout)  # type: ignore[call-overload]
         initialise(self, seed)
 
     def forward(self, x: Tensor, index: Tensor) -> Tensor:
