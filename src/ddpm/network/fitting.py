@@ -51,7 +51,8 @@ class FittingNetwork:
             if size == len(x):
                 return self.network(x, index)
             pairs = zip(x.split(size), index.split(size), strict=True)
-            return torch.cat([self.network(*pair) for pair in pairs])
+            # A compiled network's output lies in memory that its next call overwrites.
+            return torch.cat([self.network(*pair).clone() for pair in pairs])
         except torch.OutOfMemoryError:
             if size == 1:
                 raise
