@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -47,8 +48,14 @@ def launch(folder: Path, *words: str) -> subprocess.Popen[str]:
             stdout=output,
             stderr=subprocess.STDOUT,
             text=True,
-            preexec_fn=die_with_parent,
+            preexec_fn=_as_at_a_terminal,
         )
+
+
+def _as_at_a_terminal() -> None:
+    """Ctrl-C reaches the new process also where a shell runs the tests in its background, ignoring it."""
+    die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def finish(process: subprocess.Popen[str], folder: Path, status: int = 0) -> str:
