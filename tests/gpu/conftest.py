@@ -27,7 +27,7 @@ def model(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def ghosts_know_autocast(monkeypatch):
     monkeypatch.setattr(torch, "autocast", ghosts.autocast)
 
@@ -43,7 +43,7 @@ def products_as_before() -> Iterator[None]:
 
 
 @pytest.fixture
-def training(model: str, precision: str) -> Training:
+def training(model: str, precision: str, ghosts_know_autocast: None) -> Training:
     """A training run of the study, of which the first batch has been drawn."""
     settings = STUDY.model(model)
     network, process = build_network(STUDY, model, 0).to("meta"), build_process(STUDY, model).to("meta")
@@ -57,7 +57,9 @@ def training(model: str, precision: str) -> Training:
 
 
 @pytest.fixture
-def trained(model: str, precision: str) -> tuple[FittingNetwork, GaussianDiffusion]:
+def trained(
+    model: str, precision: str, ghosts_know_autocast: None
+) -> tuple[FittingNetwork, GaussianDiffusion]:
     """A trained model as sampling and the bound open it."""
     network = build_network(STUDY, model, 0).to("meta").eval().requires_grad_(False)
     Execution(precision).apply(network)
