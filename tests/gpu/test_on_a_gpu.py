@@ -1,15 +1,19 @@
-"""What runs on a real GPU agrees with the processor; skipped where there is none."""
+"""What runs on a real GPU agrees with the processor; skipped where there is none.
+
+Needs torch and pytest alone (`--noconftest`), as benchmarks/gpu.py does.
+"""
 
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
-from paper_models import MODELS, STUDY
 from torch import nn
 
 from ddpm.diffusion.process import GaussianDiffusion
 from ddpm.diffusion.sampler import ancestral_step
-from ddpm.model import build_process
+from ddpm.diffusion.schedule import beta_schedule
 from ddpm.network.dropout import DropoutKeys
 from ddpm.network.execution import float32_products
 from ddpm.network.layers import AttentionBlock, attend
@@ -20,6 +24,15 @@ from ddpm.training.loop import Training
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no GPU here")
 
+# Prediction, variance, loss, and parts that are clipped apart, of the six rows of Table 2.
+MODELS = [
+    ("mu_tilde", "learned", "kl", 8),
+    ("mu_tilde", "fixed_large", "kl", 8),
+    ("mu_tilde", "fixed_large", "mse", 1),
+    ("epsilon", "learned", "kl", 8),
+    ("epsilon", "fixed_large", "kl", 1),
+    ("epsilon", "fixed_large", "mse", 1),
+]
 SHAPE = (3, 16, 16)
 DEVICES = ("cpu", "cuda")
 
@@ -30,9 +43,29 @@ def in_float32() -> Iterator[None]:
         yield
 
 
-def network(model: str, device: str) -> UNet:
-    """A narrower network of the model's kind, channels last as the paper's."""
-    multiple = 2 if STUDY.model(model).diffusion.variance == "learned" else 1
+def settings(shards: int) -> Any:
+    """Those of the paper's training, in float32, with a smaller batch and no warm-up."""
+    return SimpleNamespace(
+        batch_size=16,
+        flip=True,
+        learning_rate=2e-4,
+        warmup_steps=0,
+        gradient_clip=1.0,
+        gradient_clip_shards=shards,
+        ema_decay=0.9999,
+        ema_ramp=False,
+        precision="float32",
+        compiled=False,
+    )
+
+
+def process(prediction: str, variance: str, device: str) -> GaussianDiffusion:
+    return GaussianDiffusion(beta_schedule("linear", 1e-4, 0.02, 1000), prediction, variance).to(device)
+
+
+def network(variance: str, device: str) -> UNet:
+    """A narrower network than the paper's, channels last as that one."""
+    multiple = 2 if variance == "learned" else 1
     return UNet(SHAPE, 64, (1, 2), 1, (8,), dropout=0.1, output_multiple=multiple, seed=1).to(device)
 
 
@@ -73,18 +106,16 @@ def test_attention():
     assert results["cuda"].is_contiguous(memory_format=torch.channels_last)
 
 
-@pytest.mark.parametrize("model", MODELS)
-def test_updates(model):
-    settings = STUDY.model(model)
-    of_run = {"batch_size": 16, "precision": "float32", "warmup_steps": 0}
+@pytest.mark.parametrize(("prediction", "variance", "loss", "shards"), MODELS)
+def test_updates(prediction, variance, loss, shards):
     images = torch.randint(0, 256, (64, *SHAPE), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
     weights = {}
     for device in DEVICES:
         run = Training(
-            network(model, device),
-            build_process(STUDY, model).to(device),
-            settings.diffusion.loss,
-            settings.training.model_copy(update=of_run),
+            network(variance, device),
+            process(prediction, variance, device),
+            loss,
+            settings(shards),
             images.to(device),
             seed=0,
         )
@@ -101,22 +132,22 @@ def test_updates(model):
     assert close(weights, 1e-3)
 
 
-@pytest.mark.parametrize("model", MODELS)
-def test_reverse_steps(model):
+@pytest.mark.parametrize(("prediction", "variance"), sorted({model[:2] for model in MODELS}))
+def test_reverse_steps(prediction, variance):
     x, noise = torch.randn(2, 4, *SHAPE).unbind(0)
     for index in (500, 0):
         drawn = {}
         for device in DEVICES:
-            process: GaussianDiffusion = build_process(STUDY, model).to(device)
-            of_device = network(model, device).eval().requires_grad_(False)
-            drawn[device] = ancestral_step(process, of_device, x.to(device), index, noise.to(device)).x
+            of_device = network(variance, device).eval().requires_grad_(False)
+            given = process(prediction, variance, device), of_device, x.to(device), index, noise.to(device)
+            drawn[device] = ancestral_step(*given).x
         assert close(drawn, 1e-4), index
 
 
 def test_dropout_masks():
     masks = []
     for device in DEVICES:
-        of_device = network(MODELS[0], device).train()
+        of_device = network("fixed_large", device).train()
         keys = DropoutKeys(of_device, 0)
         keys.fill(5, 0, 4, torch.device(device))
         layer = next(module for module in of_device.modules() if type(module).__name__ == "Dropout")
