@@ -13,7 +13,7 @@ from killing.study import HOME, MODEL, NAME, TARGET, drill_study, write_study
 from studies import kill, planned, snakemake, started
 from waiting import wait_for
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 RUNNING = Path(".snakemake/running")
 LOCKS = Path(".snakemake/locks")
 DATA = HOME / "data" / "digits" / "manifest.json"

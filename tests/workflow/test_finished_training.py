@@ -14,7 +14,7 @@ from ddpm.network.weights import read_weights
 from ddpm.versions.noted import remove_noted
 from ddpm.versions.records import RECORDS, is_marked_unfinished, made_here, record
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 MODEL = "epsilon_L_fixed"
 RUN = Path(f"results/tiny/models/{MODEL}/seed0")
 OUTPUTS = [str(RUN / name) for name in ("weights.safetensors", "training.parquet")]
