@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # Jobs beside the tests make single examples slow at times; speed is no test's business.
-settings.register_profile("project", deadline=None)
+settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("project")
 # Tests run side by side with others' jobs: one thread each, and none that spins while it waits.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

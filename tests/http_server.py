@@ -108,7 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
         }
         self._headers(headers)
         if answers.hold is not None:
-            answers.hold.wait(30)
+            answers.hold.wait()
         self.wfile.write(body[: answers.break_after.pop(0)] if answers.break_after else body)
 
     def _first_byte(self, answers: Answers) -> int:

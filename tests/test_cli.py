@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from safetensors.torch import load_file
@@ -200,13 +201,16 @@ def test_log_file(short, project):
     assert "epsilon_L_simple seed 0: 6/6 steps" in Path("logs/train.log").read_text()
 
 
-def test_progress_line():
+def test_progress_line(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("ddpm.progress.time", SimpleNamespace(monotonic=lambda: now[0]))
     progress = Progress("train x seed 0", 1000, "steps", done=400)
     assert progress.line() == "train x seed 0: 400/1,000 steps, 0 steps/s, time left unknown"
-    progress._started -= 10
+    now[0] += 10
     progress.done = 500
     assert progress.line("loss 0.1") == "train x seed 0: 500/1,000 steps, 10 steps/s, 50 s left, loss 0.1"
-    progress.done, progress._started = 1000, progress._started - 3590
+    now[0] += 3590
+    progress.done = 1000
     assert progress.line().endswith("done in 1 h 00 min")
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import torch
 from matplotlib.figure import Figure
+from waiting import PATIENCE
 
 from ddpm import files
 from ddpm.artefacts.figures.saving import save_image
@@ -77,7 +78,7 @@ def test_two_live_writers_of_one_target(tmp_path, writer):
     write_text(tmp_path / "table.csv", "of this writer")
     assert held.exists()
     assert (tmp_path / "table.csv").read_text() == "of this writer"
-    process.communicate("go on\n", timeout=60)
+    process.communicate("go on\n", timeout=PATIENCE)
     assert process.returncode == 0
     assert (tmp_path / "table.csv").read_text() == "of the other writer"
     assert list(tmp_path.iterdir()) == [tmp_path / "table.csv"]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from http_server import Answers
 from thing import CONTENT
+from waiting import PATIENCE
 
 from ddpm.cli import main
 from ddpm.errors import OutputError
@@ -237,9 +238,9 @@ def test_two_processes_fetch_once(server, mirror):
     readers = [threading.Thread(target=read, args=[index]) for index in range(2)]
     for reader in readers:
         reader.start()
-    assert waiting.wait(60), output
+    assert waiting.wait(PATIENCE), output
     mirror.hold.set()
-    assert [run.wait(60) for run in runs] == [0, 0]
+    assert [run.wait(PATIENCE) for run in runs] == [0, 0]
     for reader in readers:
         reader.join()
     assert len(server.requests) == 1
@@ -260,7 +261,7 @@ def test_whoever_waited_takes_the_part_that_is_there_by_then(monkeypatch):
     with PartFile(FILE) as part:
         part.append(b"x")
         thread.start()
-        assert waits.wait(60)
+        assert waits.wait(PATIENCE)
         assert sizes == []
         # Meanwhile a third process has finished this part and begun another.
         PART.unlink()

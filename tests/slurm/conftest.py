@@ -55,13 +55,13 @@ def slurm() -> Iterator[Path]:
         assert daemons.stdout is not None
         answer = json.loads(daemons.stdout.readline() or '{"up": false, "reason": "no answer"}')
         if not answer["up"]:
-            daemons.wait(timeout=60)
+            daemons.wait(timeout=300)
             refuse(answer["reason"])
         try:
             yield folder
         finally:
             daemons.stdin.close()
-            daemons.wait(timeout=60)
+            daemons.wait(timeout=300)
         assert processes_of(folder) == []
         assert not folder.exists()
         assert foreign_settings() == []

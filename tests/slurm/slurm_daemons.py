@@ -25,7 +25,7 @@ from pathlib import Path
 from slurm_settings import LINKED, SYSTEM_FOLDER, free_ports, write_settings
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
-PATIENCE = 20.0
+PATIENCE = 120.0
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -106,7 +106,7 @@ def wait_for(condition, folder: Path, what: str) -> None:
 def output(command: Sequence[str]) -> str:
     """What a command prints; empty if it fails or hangs."""
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=10).stdout
+        return subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
     except (OSError, subprocess.TimeoutExpired):
         return ""
 
@@ -115,7 +115,7 @@ def take_down(folder: Path) -> None:
     """Ends all jobs and daemons, and removes the links to the settings and the folder."""
     output(["scancel", "--signal=KILL", "--full", f"--user={os.getuid()}"])
     for number in (signal.SIGTERM, signal.SIGKILL):
-        end = time.monotonic() + 5
+        end = time.monotonic() + (5 if number == signal.SIGTERM else PATIENCE)
         while (pids := descendants()) and time.monotonic() < end:
             for pid in pids:
                 with contextlib.suppress(ProcessLookupError):

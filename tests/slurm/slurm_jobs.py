@@ -40,4 +40,4 @@ def jobs(folder: object) -> list[SlurmJob]:
 
 def slurm_command(*words: str) -> str:
     """What a Slurm command prints."""
-    return subprocess.run(words, check=True, capture_output=True, text=True, timeout=30).stdout
+    return subprocess.run(words, check=True, capture_output=True, text=True, timeout=300).stdout

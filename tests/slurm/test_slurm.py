@@ -15,6 +15,7 @@ from slurm_jobs import SlurmJob, jobs, slurm_command
 from slurm_settings import GPU_TYPE
 from slurm_workspace import finish, launch, write_workspace
 from studies import snakemake, tiny_study, write_study
+from waiting import PATIENCE
 
 from ddpm.errors import DDPMError
 from ddpm.network.weights import read_weights
@@ -52,7 +53,7 @@ def weights_hash(folder: Path, model: str) -> str:
 
 def wait_until(condition: Callable[[], Any], folder: Path) -> Any:
     """The condition's value, once it is true."""
-    end = time.monotonic() + 600
+    end = time.monotonic() + PATIENCE
     while not (value := condition()):
         assert time.monotonic() < end, (folder / "output.txt").read_text()[-8000:]
         time.sleep(0.1)
@@ -135,10 +136,10 @@ def runs(slurm, tmp_path_factory, limited_steps) -> dict[str, Run]:
 
 
 def steps_of_last_job(folder: Path, model: str) -> float:
-    """About how many steps the job did that finished a training run."""
+    """How many steps, at least, the job did that finished a training run; its log gives whole seconds."""
     log = (folder / f"results/tiny/logs/train/{model}.seed0.log").read_text()
     speed, minutes, seconds = re.findall(r"([\d.]+) steps/s, done in (?:(\d+) min )?(\d+) s", log)[-1]
-    return float(speed) * (60 * int(minutes or 0) + int(seconds))
+    return float(speed) * (60 * int(minutes or 0) + int(seconds) - 0.5)
 
 
 def test_jobs_ask_for_what_the_profile_says(runs):
@@ -219,7 +220,7 @@ def test_work_that_is_refused_without_a_gpu_trains_on_two_and_ends_with_ctrl_c(s
         wait_until(lambda: trained_at_least(tmp_path, "endless", 1), tmp_path)
         (job,) = jobs_of(tmp_path, "endless", "RUNNING")
         process.send_signal(signal.SIGINT)
-        process.wait(timeout=120)
+        process.wait(timeout=PATIENCE)
     finally:
         process.kill()
     assert process.returncode != 0
