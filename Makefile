@@ -1,7 +1,8 @@
-# make demo   set up, rebuild the paper at the scale of handwritten digits, print the tables
-# make test   set up, run the tests
-# make bench  time the steps beside other packages'; benchmarks/README.md
-# make lint   check style, types and the workflow
+# make demo       set up, rebuild the paper at the scale of handwritten digits, print the tables
+# make test       set up, run the tests: some minutes, and nothing needed but Python
+# make test-all   all tests, also those that take minutes each: workflows that are killed, DVC, Slurm
+# make bench      time the steps beside other packages'; benchmarks/README.md
+# make lint       check style, types and the workflow
 PYTHON ?= python3
 VENV ?= .venv
 INSTALLED := $(VENV)/installed
@@ -9,7 +10,7 @@ export PATH := $(abspath $(VENV))/bin:$(PATH)
 # Threads that wait should sleep, not spin: several jobs share the cores.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: demo test bench lint format clean
+.PHONY: demo test test-slow test-all bench lint format clean
 .DEFAULT_GOAL := help
 
 help:
@@ -26,8 +27,17 @@ demo: $(INSTALLED)
 	snakemake --quiet host reason rules
 	ddpm show config/demo.yaml
 
+PYTEST := python -m pytest -n 2 --dist loadfile
+
 test: $(INSTALLED)
-	python -m pytest -n 2 --dist loadfile
+	$(PYTEST) -m "not slow"
+
+# What `make test` leaves out.
+test-slow: $(INSTALLED)
+	$(PYTEST) -m slow
+
+test-all: $(INSTALLED)
+	$(PYTEST)
 
 # A peer that cannot be installed is left out, with the reason.
 PEERS := benchmarks/.peers

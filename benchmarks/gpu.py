@@ -127,8 +127,8 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _gpu_tests() -> dict[str, Any]:
-    """The end of what pytest prints for tests that name a GPU."""
-    words = [sys.executable, "-m", "pytest", "-q", "-k", "gpu or cuda", "tests/network", "tests/training"]
+    """The end of what pytest prints for the tests that need a GPU."""
+    words = [sys.executable, "-m", "pytest", "-q", "-rs", "--noconftest", "tests/gpu"]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT / "tests")])}
     run = subprocess.run(
         words, cwd=ROOT, capture_output=True, text=True, timeout=240, env=environment, check=False

@@ -10,7 +10,8 @@ import torch
 from ddpm.torchvision_import import prepare_torchvision
 
 
-def write_random_weights(path: Path, seed: int = 0) -> None:
+def untrained_inception(path: Path):
+    """torch-fidelity's network with torch's initial weights; writes an empty file to `path`."""
     prepare_torchvision()
     from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
@@ -19,9 +20,13 @@ def write_random_weights(path: Path, seed: int = 0) -> None:
             """Takes no weights, so that none are needed."""
 
     torch.save({}, path)
+    return Untrained("untrained", ["2048", "logits_unbiased"], feature_extractor_weights_path=str(path))
+
+
+def write_random_weights(path: Path, seed: int = 0) -> None:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        network = Untrained("untrained", ["2048"], feature_extractor_weights_path=str(path))
+        network = untrained_inception(path)
         for module in network.modules():
             if isinstance(module, torch.nn.Conv2d | torch.nn.Linear):
                 torch.nn.init.kaiming_normal_(module.weight)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import random
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from killing.comparison import differences, digests
 from killing.disk import SmallDisk
-from killing.faults import Strike, can_strike, strike
+from killing.faults import NEED_A_PLACE, Strike, can_strike, strike
 from killing.snapshot import WEIGHTS, Snapshot, leftovers, lost, remade, snapshot
 from killing.study import HOME, STAGES, STEPS, remove_from, write_study
 from killing.tally import Kill, Plan, Tally
@@ -21,7 +22,7 @@ from killing.workflow import Workflow, group_lives
 logger = logging.getLogger("ddpm")
 _POLL = 0.1
 _FAILURES_IN_A_ROW = 3
-_LONGEST = 900.0
+_LONGEST = 1800.0
 
 
 class Drill:
@@ -78,14 +79,13 @@ class Drill:
                 self._start_again()
 
     def _live(self) -> bool:
-        """Starts the workflow, disturbs it unless all faults have struck; returns whether it finished."""
-        striking = self.striking
-        kind = self._kind()
-        limit = int(2 ** self.chance.uniform(9, 17)) if striking and kind == "file-size" else None
+        """Starts the workflow and disturbs it, if a fault is due; returns whether it finished."""
+        kind = self._kind() if self.striking else None
+        limit = int(2 ** self.chance.uniform(9, 17)) if kind == "file-size" else None
         workflow = Workflow(self.disturbed, self.plan.cores, self.temporary, limit)
         self.tally.starts += 1
-        running = self._wait(workflow, kind if striking and limit is None else None)
-        if workflow.status is None:
+        running = self._wait(workflow, kind if limit is None else None)
+        if kind is not None and workflow.status is None:
             struck = strike(kind, workflow, self.disturbed, self.disk, self.chance, self.plan.on_seconds)
             self._record(kind, workflow, struck)
             if kind == "orphans":
@@ -95,21 +95,24 @@ class Drill:
         now = self._check()
         if workflow.status == 0:
             return self._finish()
-        if limit is not None:
+        if kind is not None and limit is not None:
             self._record(kind, workflow, Strike(running, now, f"files of at most {limit:,} bytes"))
         else:
             self._fail(workflow)
         return False
 
-    def _kind(self) -> str:
-        """A kind that has not struck in this turn, or any; no state is there once training is over."""
+    def _kind(self) -> str | None:
+        """A kind that has not struck in this turn; None if the workflow has to finish and train anew for it.
+
+        There is no state to be damaged once training is over.
+        """
         trained = (self.disturbed / WEIGHTS).exists()
-        possible = [kind for kind in self.kinds if kind != "state" or not trained] or self.kinds
-        return self.chance.choice([kind for kind in self.pending if kind in possible] or possible)
+        possible = [kind for kind in self.pending if kind != "state" or not trained]
+        return self.chance.choice(possible) if possible else None
 
     def _wait(self, workflow: Workflow, kind: str | None) -> list[str]:
         """Waits for the moment to strike, or the end; returns the rules that were last seen running."""
-        at_start = self.chance.random() < 0.1 and kind not in ("job", "state")
+        at_start = self.chance.random() < 0.1 and kind not in NEED_A_PLACE
         life = self.chance.expovariate(1 / (self.life or 1))
         seen: list[str] = []
         since = time.monotonic() if at_start else None
@@ -118,8 +121,7 @@ class Drill:
             if since is None and can_strike(kind or "kill", workflow, self.disturbed):
                 since = time.monotonic()
             lived = 0.0 if since is None else time.monotonic() - since
-            ready = kind is not None and (kind != "state" or can_strike(kind, workflow, self.disturbed))
-            if ready and since is not None and lived > life:
+            if kind is not None and since is not None and lived > life and self._is_caught(kind, workflow):
                 break
             if workflow.largest_file is not None and lived > 4 * life:
                 workflow.kill()
@@ -128,6 +130,19 @@ class Drill:
                 raise TimeoutError(f"the workflow ran for {_LONGEST:.0f} s:\n{workflow.messages()}")
             time.sleep(_POLL)
         return seen
+
+    def _is_caught(self, kind: str, workflow: Workflow) -> bool:
+        """Stops the workflow if the fault can strike now; it goes on if, once stopped, it no longer can."""
+        if kind not in NEED_A_PLACE:
+            workflow.stop()
+            return True
+        if not can_strike(kind, workflow, self.disturbed):
+            return False
+        workflow.stop()
+        if can_strike(kind, workflow, self.disturbed):
+            return True
+        workflow.signal_group(signal.SIGCONT)
+        return False
 
     def _record(self, kind: str, workflow: Workflow, struck: Strike) -> None:
         self._compare_with_last(struck.before)

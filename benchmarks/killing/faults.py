@@ -1,4 +1,4 @@
-"""The ways in which the drill disturbs a workflow. Each stops all its processes, looks, and then strikes."""
+"""The ways in which the drill disturbs a workflow whose processes it has stopped."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ KINDS = {
     "file-size": "writes beyond a size fail (RLIMIT_FSIZE)",
     "state": "SIGKILL during training, then the latest saved state is truncated, altered or removed",
 }
-_STOP_SECONDS = 120.0
+# Those that strike a running job or a saved state; others strike at any moment.
+NEED_A_PLACE = ("job", "state")
+_STOP_SECONDS = 600.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,12 +51,19 @@ def strike(
 ) -> Strike:
     """Disturbs the workflow and waits until it has ended, which is `on_seconds` later at most if it goes on.
 
+    Args:
+        kind: of fault; one of NEED_A_PLACE only if it can strike.
+        workflow: stopped.
+        folder: where it runs.
+        disk: what `folder` lies on.
+        chance: for what is left to chance.
+        on_seconds: see above.
+
     Raises:
         TimeoutError: it goes on although it was told to stop.
     """
     if kind == "full-disk":
         return _fill_disk(workflow, folder, disk, chance, on_seconds)
-    workflow.signal_group(signal.SIGSTOP)
     jobs, before = workflow.jobs(), snapshot(folder)
     running = sorted(jobs.values())
     if kind == "terminate":
@@ -66,7 +75,7 @@ def strike(
         workflow.process.wait()
         workflow.signal_group(signal.SIGCONT)
         return Strike(running, before, f"{len(jobs)} jobs run on")
-    if kind == "job" and jobs:
+    if kind == "job":
         victim = chance.choice(sorted(jobs))
         workflow.kill_job(victim)
         workflow.signal_group(signal.SIGCONT)
@@ -107,7 +116,6 @@ def _runs_on(workflow: Workflow, seconds: float) -> str:
 def _fill_disk(
     workflow: Workflow, folder: Path, disk: SmallDisk, chance: random.Random, on_seconds: float
 ) -> Strike:
-    workflow.signal_group(signal.SIGSTOP)
     running, before = sorted(workflow.jobs().values()), snapshot(folder)
     left, seconds = chance.randrange(2**16), chance.uniform(0.5, 4)
     disk.fill(left)

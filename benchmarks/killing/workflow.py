@@ -14,7 +14,8 @@ from pathlib import Path
 import psutil
 from killing.study import ROOT, TARGET
 
-_WAIT = 120.0
+_WAIT = 600.0
+_DEAD = (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
 
 
 class Workflow:
@@ -76,6 +77,19 @@ class Workflow:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, number)
 
+    def stop(self) -> None:
+        """Stops Snakemake and all its jobs (SIGSTOP); returns when none of them runs.
+
+        Raises:
+            TimeoutError: some still run.
+        """
+        self.signal_group(signal.SIGSTOP)
+        end = time.monotonic() + _WAIT
+        while any(status != psutil.STATUS_STOPPED for status in group_statuses(self.process.pid)):
+            if time.monotonic() > end:
+                raise TimeoutError(f"the workflow was not stopped within {_WAIT:.0f} s")
+            time.sleep(0.005)
+
     @staticmethod
     def kill_job(job: int) -> None:
         """SIGKILL to one job."""
@@ -107,13 +121,17 @@ class Workflow:
 
 def group_lives(group: int) -> bool:
     """Whether a process of the group still runs (a dead one that nobody waits for does not)."""
+    return bool(group_statuses(group))
+
+
+def group_statuses(group: int) -> list[str]:
+    """The status, as psutil names it, of each process of a group that lives."""
+    statuses = []
     for process in psutil.process_iter():
-        try:
-            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
-                return True
-        except (ProcessLookupError, psutil.NoSuchProcess):
-            continue
-    return False
+        with contextlib.suppress(ProcessLookupError, psutil.NoSuchProcess):
+            if os.getpgid(process.pid) == group and (status := process.status()) not in _DEAD:
+                statuses.append(status)
+    return statuses
 
 
 def _limit_files(largest: int) -> None:

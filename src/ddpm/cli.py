@@ -43,6 +43,11 @@ VERBS = {
     "show": False,
     "schema": False,
 }
+DEVICES = ("auto", "cpu", "cuda")
+# A default for --device, for verbs that the workflow calls.
+DEVICE = "DDPM_DEVICE"
+# What Slurm tells a job of the GPUs that it was given.
+_GPUS_OF_JOB = ("SLURM_JOB_GPUS", "SLURM_STEP_GPUS", "SLURM_GPUS_ON_NODE")
 WITHOUT_STUDY = frozenset({"fetch"})
 
 
@@ -107,7 +112,12 @@ def _parser(words: Sequence[str]) -> tuple[argparse.ArgumentParser, dict[str, Mo
             verb.add_argument("study", type=Path, help="the study file, for example config/demo.yaml")
         verb.add_argument("--log", type=Path, help="also write messages and progress to this file")
         if computes:
-            verb.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+            verb.add_argument(
+                "--device",
+                choices=DEVICES,
+                default=os.environ.get(DEVICE, DEVICES[0]),
+                help=f"auto (default; or what {DEVICE} names) takes a GPU where torch finds one",
+            )
             verb.add_argument("--threads", type=_positive, help="processor threads (default: torch's choice)")
         module.add_arguments(verb)
         modules[name] = module
@@ -122,7 +132,13 @@ def _positive(word: str) -> int:
 
 
 def _device(wanted: str, threads: int | None) -> str:
-    """Sets the number of threads before torch starts them; "auto" takes a GPU where there is one."""
+    """Sets the number of threads before torch starts them; "auto" takes a GPU where there is one.
+
+    Raises:
+        DDPMError: a GPU was asked for, here or of Slurm, and torch finds none.
+    """
+    if wanted not in DEVICES:
+        raise DDPMError(f"{DEVICE}={wanted}: no such device; set it to {', '.join(DEVICES)}, or unset it")
     if threads is not None:
         os.environ["OMP_NUM_THREADS"] = str(threads)
     # Threads that wait for others should sleep: on busy cores, spinning slows everyone down.
@@ -132,13 +148,24 @@ def _device(wanted: str, threads: int | None) -> str:
 
     if threads is not None:
         torch.set_num_threads(threads)
-    if wanted == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if wanted == "cuda" and not torch.cuda.is_available():
+    if wanted == "cpu" or torch.cuda.is_available():
+        return "cuda" if wanted == "auto" else wanted
+    if wanted == "cuda":
         raise DDPMError(
             "--device cuda: torch finds no GPU here; use --device cpu, or install a CUDA build of torch"
         )
-    return wanted
+    if given := _gpus_of_job():
+        raise DDPMError(
+            f"Slurm gave this job a GPU ({given}), but torch finds none; install a CUDA build of torch, look "
+            f"at `nvidia-smi` on this machine, or set {DEVICE}=cpu to compute on the processor"
+        )
+    return "cpu"
+
+
+def _gpus_of_job() -> str:
+    """NAME=VALUE by which Slurm tells of a GPU, or "" if it tells of none."""
+    told = {name: os.environ.get(name, "") for name in _GPUS_OF_JOB}
+    return next((f"{name}={value}" for name, value in told.items() if value not in ("", "0")), "")
 
 
 def keep_freed_memory() -> None:

@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import enum
 import math
-from typing import TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor
-
-Word = TypeVar("Word", int, Tensor)
 
 _MASK = 0xFFFFFFFF
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
@@ -46,15 +44,15 @@ class Stream(enum.IntEnum):
     CONTINUATION = 9
 
 
-def philox(counter: tuple[Word, Word, Word, Word], key: tuple[int, int]) -> tuple[Word, Word, Word, Word]:
+def philox(counter: tuple[Any, Any, Any, Any], key: tuple[int, int]) -> tuple[Any, Any, Any, Any]:
     """Philox4x32-10.
 
     Args:
-        counter: four int64 tensors of one shape, or four integers, with values in [0, 2^32).
+        counter: four integers or int64 tensors, whose shapes broadcast, with values in [0, 2^32).
         key: two integers in [0, 2^32).
 
     Returns:
-        four of the same kind and shape with values in [0, 2^32).
+        four integers, or four int64 tensors of the broadcast shape, with values in [0, 2^32).
     """
     c0, c1, c2, c3 = counter
     k0, k1 = key
@@ -82,13 +80,10 @@ def words(
     Returns:
         four int64 tensors [B, count] with values in [0, 2^32).
     """
-    block = torch.arange(count, device=index.device).expand(len(index), count)
-    step = torch.as_tensor(step, dtype=torch.int64, device=index.device).reshape(-1, 1)
-    purpose = torch.full_like(block, int(stream))
-    return philox(
-        (block, index.reshape(-1, 1).expand_as(block), step.expand_as(block), purpose),
-        (seed & _MASK, seed >> 32),
-    )
+    block = torch.arange(count, device=index.device)
+    # A number stays one: made a tensor on a GPU it would have to be copied there, and waited for.
+    step = step.reshape(-1, 1) if isinstance(step, Tensor) else step
+    return philox((block, index.reshape(-1, 1), step, int(stream)), (seed & _MASK, seed >> 32))
 
 
 def normal(seed: int, stream: Stream, index: Tensor, step: int | Tensor, shape: tuple[int, ...]) -> Tensor:

@@ -69,7 +69,7 @@ def make(folder: Path, text: str = STUDY) -> Study:
 def measure(study: Study, change: Change = list) -> None:
     """Writes all measurements; `change` edits the rows of each file before they are written."""
     for run in training_runs(study, study.models):
-        for sampling in study.sampling.seeds:
+        for sampling in study.sampling_seeds(str(run["model"])):
             path = layout.path(layout.QUALITY_ROWS, study.name, sampling=sampling, **run)
             write_measurements(path, change(quality_rows(study, sampling=sampling, **run)))
         for split in ("train", "test"):

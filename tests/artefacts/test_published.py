@@ -75,6 +75,7 @@ def test_every_item_is_complete(published: Published) -> None:
     counts = collections.Counter(number.item for number in published.numbers)
     # Table 1: 16 systems with IS, FID and test NLL each, and three train NLLs.
     assert counts.pop("text") >= 30
+    assert counts.pop("reproduction") == 7
     assert counts == {"table1": 16 * 3 + 3, "table2": 12, "table3": 15, "table4": 20, "figure10": 40}
 
 
@@ -179,8 +180,25 @@ def test_figure10_is_marked_as_digitised(published: Published) -> None:
     assert (distances[0], distances[-1]) == ((50, 354), (1000, 4))
 
 
-HEADER = "item,group,row,label,metric,split,reverse_steps,bound,value,spread,best,note\n"
-GOOD = "table1,,JEM,JEM,IS,,,,8.76,,,\n"
+def test_reproductions_are_of_the_headline_fid_and_tell_their_source(published: Published) -> None:
+    fid = published.number("table1", "L_simple", "FID")
+    others = published.reproductions(fid)
+    assert [n.value for n in others if n.source] == [3.212, 3.246, 3.21, 3.14, 3.1246]
+    assert [(n.value, n.note) for n in others if not n.source] == [(3.046, "reported, source not confirmed")]
+    for item, row in (("table2", "epsilon_L_simple"), ("text", "L_simple")):
+        assert published.reproductions(published.number(item, row, "FID", split="train")) == others
+    for number in (
+        published.number("table1", "L_simple", "IS"),
+        published.number("table1", "L", "FID"),
+        published.number("text", "L_simple", "FID", split="test"),
+        published.number("table3", "L_simple", "FID", group="Church"),
+    ):
+        assert published.reproductions(number) == []
+    assert not any(n.source for n in published.numbers if n.item != "reproduction")
+
+
+HEADER = "item,group,row,label,metric,split,reverse_steps,bound,value,spread,best,note,source\n"
+GOOD = "table1,,JEM,JEM,IS,,,,8.76,,,,\n"
 
 
 @pytest.mark.parametrize(
@@ -198,12 +216,13 @@ GOOD = "table1,,JEM,JEM,IS,,,,8.76,,,\n"
         ("table1,,JEM,JEM,IS,,,,8.76,,yes,", "best", "true or empty"),
         ("table1,,JEM,JEM,IS,,,,,0.1,,blank", "spread", "without a value"),
         ("table1,,JEM,JEM,IS,,,,,,,", "note", "why the value is blank"),
+        ("reproduction,x,L_simple,x,FID,train,,,3.2,,,", "source", "where it is reported"),
         ("table1,,EBM,EBM,IS,,,,1,,,", "row", "repeats the number of line 2"),
     ],
 )
 def test_a_bad_line_is_named_with_its_column(tmp_path: Path, line: str, column: str, reason: str) -> None:
     file = tmp_path / "published.csv"
-    file.write_text(HEADER + GOOD.replace("JEM", "EBM") + line + "\n")
+    file.write_text(HEADER + GOOD.replace("JEM", "EBM") + line + ",\n")
     with pytest.raises(DataError) as error:
         read_published(file)
     assert str(error.value).startswith(f"{file}:3: {column}: ")
@@ -215,7 +234,7 @@ def test_a_bad_line_is_named_with_its_column(tmp_path: Path, line: str, column: 
     [
         ("", ":1: columns are ''"),
         (HEADER.replace("bound", "limit") + GOOD, ":1: columns are"),
-        (HEADER + "table1,JEM,8.76\n", ":2: 3 fields instead of 12"),
+        (HEADER + "table1,JEM,8.76\n", ":2: 3 fields instead of 13"),
     ],
 )
 def test_another_shape_is_refused(tmp_path: Path, content: str, reason: str) -> None:

@@ -13,7 +13,7 @@ from killing.study import NAME, TARGET, drill_study
 from killing.tally import Plan
 from studies import snakemake
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 KILLS = 10
 
 
@@ -40,8 +40,7 @@ def test_every_kind_that_this_machine_allows_struck(drilled):
     drill, figures = drilled
     assert set(figures["kills_by_kind"]) == set(drill.kinds)
     assert set(KINDS) - set(drill.kinds) == set(figures["kinds_left_out"])
-    struck = [event for event in figures["events"] if event["running"]]
-    assert len(struck) >= KILLS // 2
+    assert all(event["running"] for event in figures["events"] if event["kind"] == "job")
 
 
 def test_results_of_every_kind_of_file_were_compared(drilled):

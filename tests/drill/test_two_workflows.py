@@ -1,21 +1,19 @@
 """Two workflows at once in one folder: the second ends, the first goes on, nothing is overwritten."""
 
-import contextlib
 import os
-import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import yaml
 from killing.snapshot import STATE, WEIGHTS, snapshot
 from killing.study import HOME, MODEL, NAME, TARGET, drill_study, write_study
-from studies import command, planned, snakemake
+from studies import kill, planned, snakemake, started
+from waiting import wait_for
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 RUNNING = Path(".snakemake/running")
 LOCKS = Path(".snakemake/locks")
 DATA = HOME / "data" / "digits" / "manifest.json"
@@ -37,37 +35,6 @@ def write_long_study(folder: Path) -> None:
     study["defaults"]["training"]["steps"] = 100_000
     study["models"][MODEL]["checkpoints"] = {"steps": [], "evaluate": "last"}
     (folder / "config" / f"{NAME}.yaml").write_text(yaml.safe_dump(study))
-
-
-@contextlib.contextmanager
-def started(folder: Path, *words: str):
-    """Snakemake in a process group of its own, which is killed at the end."""
-    process = subprocess.Popen(
-        command(folder, *words, "--cores", "1"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        yield process
-    finally:
-        kill(process)
-        process.stdout.close()
-
-
-def kill(process) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def wait_for(condition, *processes) -> None:
-    end = time.monotonic() + 150
-    while not condition():
-        assert all(process.poll() is None for process in processes)
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")
@@ -162,17 +129,21 @@ def test_after_a_kill_one_of_two_starts_goes_on(tmp_path):
         kill(killed)
     assert list((tmp_path / LOCKS).iterdir())
     saved = updates(tmp_path)
-    with started(tmp_path, str(WEIGHTS)) as one, started(tmp_path, TARGET) as other:
+    with (
+        started(tmp_path, str(WEIGHTS), output="one.txt") as one,
+        started(tmp_path, TARGET, output="other.txt") as other,
+    ):
         wait_for(lambda: one.poll() is not None or other.poll() is not None)
-        ended, living = (one, other) if one.poll() is not None else (other, one)
+        ended, living, output = (one, other, "one") if one.poll() is not None else (other, one, "other")
         assert ended.returncode == 1
-        assert f"Another workflow runs in this folder: process {living.pid} on " in ended.stdout.read()
+        said = f"Another workflow runs in this folder: process {living.pid} on "
+        assert said in (tmp_path / f"{output}.txt").read_text()
         wait_for(lambda: updates(tmp_path) > saved, living)
         assert list((tmp_path / LOCKS).iterdir())
 
 
 def test_a_dry_run_after_a_kill_sees_no_lock(tmp_path):
-    write_study(tmp_path)
+    write_long_study(tmp_path)
     with started(tmp_path, str(WEIGHTS)) as killed:
         wait_for(lambda: list((tmp_path / LOCKS).glob("*")), killed)
         kill(killed)
@@ -183,8 +154,8 @@ def test_a_dry_run_after_a_kill_sees_no_lock(tmp_path):
 def test_without_flock_snakemakes_own_lock_decides(tmp_path, monkeypatch):
     (tmp_path / "patch").mkdir()
     (tmp_path / "patch" / "sitecustomize.py").write_text(WITHOUT_FLOCK)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "patch"))
-    write_study(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "patch"), prepend=os.pathsep)
+    write_long_study(tmp_path)
     with started(tmp_path, str(WEIGHTS)) as first:
         wait_for(lambda: list((tmp_path / LOCKS).glob("*")), first)
         output = snakemake(tmp_path, str(WEIGHTS), "--cores", "1", status=1)

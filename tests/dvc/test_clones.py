@@ -27,7 +27,7 @@ from ddpm.versions import settling
 from ddpm.versions.lock import VersionsError
 from ddpm.versions.settling import Settled, settle
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -57,6 +57,7 @@ def full_scale(tmp_path_factory):
 
 
 @pytest.mark.workflow
+@pytest.mark.slow
 def test_the_paper_s_stages_run_these_jobs(full_scale):
     counts = {}
     for stage in PAPER:
@@ -77,6 +78,7 @@ def test_the_paper_s_stages_run_these_jobs(full_scale):
 
 
 @pytest.mark.workflow
+@pytest.mark.slow
 def test_without_a_gpu_a_bare_repro_prints_the_plan_and_makes_nothing(full_scale):
     output = run(full_scale, "dvc", "repro", status=255)
     assert "Without a GPU this takes" in output
@@ -89,6 +91,7 @@ def test_without_a_gpu_a_bare_repro_prints_the_plan_and_makes_nothing(full_scale
 
 
 @pytest.mark.workflow
+@pytest.mark.slow
 def test_a_cluster_s_profile_reaches_snakemake(full_scale, monkeypatch):
     """SNAKEMAKE_PROFILE is handed on: a profile that asks for a dry run makes it one."""
     profile = full_scale.parent / "profile"
@@ -101,6 +104,7 @@ def test_a_cluster_s_profile_reaches_snakemake(full_scale, monkeypatch):
 
 
 @pytest.mark.workflow
+@pytest.mark.slow
 def test_status_metrics_and_plots(origin):
     assert status(origin) == {}
     metrics = json.loads(run(origin, "dvc", "metrics", "show", "--json", "results/demo/metrics.json"))
@@ -115,6 +119,7 @@ def test_status_metrics_and_plots(origin):
 
 
 @pytest.mark.workflow
+@pytest.mark.slow
 def test_logs_and_measured_times_are_not_stored(origin):
     tracked = run(origin, "dvc", "ls", "--recursive", "--dvc-only", ".")
     assert "results/demo/metrics.json" in tracked

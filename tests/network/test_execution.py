@@ -146,6 +146,7 @@ def test_one_graph_without_breaks(precision, compilations, monkeypatch):
     assert relative(gradient, wanted_gradient) < 3 * bound
 
 
+@pytest.mark.slow
 def test_compiled_bfloat16_equals_eager(compilations):
     """By torch's compiler for processors, which takes a minute; the same masks of dropout."""
     if shutil.which("g++") is None and shutil.which("clang++") is None:

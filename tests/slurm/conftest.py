@@ -67,6 +67,12 @@ def slurm() -> Iterator[Path]:
         assert foreign_settings() == []
 
 
+@pytest.fixture(autouse=True)
+def jobs_compute_on_the_processor(monkeypatch):
+    """The GPUs of these tests are device files without a GPU behind them."""
+    monkeypatch.setenv("DDPM_DEVICE", "cpu")
+
+
 def processes_of(folder: Path) -> list[str]:
     """Command lines of living daemons and job steps of the Slurm in a folder."""
     found = []

@@ -20,7 +20,7 @@ from ddpm.errors import DDPMError
 from ddpm.network.weights import read_weights
 from ddpm.plan.guard import has_gpu
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 MODEL = "epsilon_L_simple"
 FIGURE = "results/tiny/figures/figure13.png"
 FEATURES = "results/tiny/features/classifier.safetensors"

@@ -37,6 +37,7 @@ def fingerprints(study) -> dict[str, str]:
         ("batches_per_shard: ", "batches_per_shard: 1 #", set()),
         ("images_per_shard: ", "images_per_shard: 1 #", set()),
         ("seeds: [0, 1]", "seeds: [0, 1, 2]", set()),
+        ("seeds: [0, 1]", "sampling_seeds: [0, 1]", set()),
         ("learning_rate: ", "learning_rate: 0.1 #", {"training", "sampling", "quality", "likelihood"}),
         (
             "test_images: 500",

@@ -255,7 +255,7 @@ def test_a_local_file_extends_nothing(layered):
         ("checkpoints: {steps: [1100]}", "does not lie before the last"),
         ("checkpoints: {evaluate: 5}", "step 5 is not kept"),
         ("checkpoints: {evaluate: best}", "'last' or 'minimum_fid'"),
-        ("checkpoints: {seed: 0}", "is a seed of `sampling` too"),
+        ("checkpoints: {seed: 0}", "is a seed of its samples too"),
         ("pretrained: {revision: main}", "give either `file` or `repository`"),
         ("pretrained: {file: x, repository: a/b}", "give either `file` or `repository`"),
         ("pretrained: {repository: ab}", "repository: String should match"),

@@ -1,11 +1,11 @@
 """A study whose training takes a second, in a working folder of its own; trainers as processes."""
 
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
+
+from pausing import ask_to_pause, environment, paused_trainer
 
 ROOT = Path(__file__).parents[2]
 MODEL = "epsilon_L_simple"
@@ -33,7 +33,9 @@ def start(folder: Path, *more: str) -> subprocess.Popen:
     words = ["train", "config/short.yaml", "--model", MODEL, "--threads", "1", *more]
     number = len(list(folder.glob("train*.txt"))) + 1
     with (folder / f"train{number}.txt").open("w") as messages:
-        return subprocess.Popen([sys.executable, "-m", "ddpm.cli", *words], cwd=folder, stderr=messages)
+        return subprocess.Popen(
+            [sys.executable, "-m", "ddpm.cli", *words], cwd=folder, env=environment(), stderr=messages
+        )
 
 
 def messages(folder: Path, number: int) -> str:
@@ -41,18 +43,9 @@ def messages(folder: Path, number: int) -> str:
     return (folder / f"train{number}.txt").read_text()
 
 
-def wait_for(condition, *processes: subprocess.Popen) -> None:
-    """Waits until a condition holds, as long as the processes live."""
-    end = time.monotonic() + 150
-    while not condition():
-        assert all(process.poll() is None for process in processes)
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
 def start_and_pause(folder: Path, *more: str) -> subprocess.Popen:
-    """Starts training and has the kernel pause it (SIGSTOP) when it has saved a state."""
+    """Starts training, which pauses as soon as it has saved a state."""
+    ask_to_pause(folder / RUN, "save")
     process = start(folder, *more)
-    wait_for(lambda: (folder / RUN / "state" / "latest.safetensors").exists(), process)
-    process.send_signal(signal.SIGSTOP)
+    assert paused_trainer(folder / RUN, process) == process.pid
     return process

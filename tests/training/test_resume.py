@@ -3,13 +3,13 @@
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 from tiny import STEPS, training
+from waiting import PATIENCE
 
 from ddpm.errors import OutputError, StateError
 from ddpm.training.loop import Stopped
@@ -62,43 +62,28 @@ def test_sigterm_saves_and_leaves(at, tmp_path, undisturbed):
     assert_same(tensors_of(second), undisturbed)
 
 
-@pytest.mark.parametrize(("number", "times"), [(signal.SIGKILL, 3), (signal.SIGUSR1, 1)])
-def test_killed_process(number, times, tmp_path, undisturbed):
+@pytest.mark.parametrize(("number", "places"), [(signal.SIGKILL, (3, 20, 41)), (signal.SIGUSR1, (20,))])
+def test_killed_process(number, places, tmp_path, undisturbed):
     """A process killed in the middle, again and again, ends with the undisturbed run's bits."""
     state = StateFolder(tmp_path / "state", "tiny")
-    for attempt in range(times):
-        process = subprocess.Popen(
-            [sys.executable, SCRIPT, state.folder, "0.05"], stdout=subprocess.PIPE, text=True
-        )
-        saves = saved_at(state)
-        wait_for(lambda saves=saves: saved_at(state) > saves, process)
-        process.send_signal(number)
-        process.wait(timeout=150)
-        expected = -number if number == signal.SIGKILL else 128 + number
-        assert process.returncode == expected, attempt
-    finished = subprocess.run(
-        [sys.executable, SCRIPT, state.folder, "0"], capture_output=True, text=True, check=True
-    )
-    assert finished.stdout.strip() == f"trained {STEPS}"
-    saved = state.load()
-    assert saved is not None
-    assert_same(dict(saved.tensors), undisturbed)
+    killed = number == signal.SIGKILL
+    for place in places:
+        with tiny_process(state.folder, place) as process:
+            assert process.stdout.readline() == "waits\n"
+            process.send_signal(number)
+            process.communicate(timeout=PATIENCE)
+        assert process.returncode == (-number if killed else 128 + number)
+        # Whoever is asked to stop makes the update that is under way.
+        assert state.load().updates == (place if killed else place + 1)
+    with tiny_process(state.folder, STEPS) as process:
+        assert process.communicate(timeout=PATIENCE)[0] == f"trained {STEPS}\n"
+    assert_same(dict(state.load().tensors), undisturbed)
 
 
-def saved_at(state: StateFolder) -> int:
-    """When the latest state was written; it may be renamed at any moment."""
-    try:
-        return state.latest.stat().st_mtime_ns
-    except FileNotFoundError:
-        return 0
-
-
-def wait_for(condition, process, seconds: float = 150) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert process.poll() is None, "ended before it could be killed"
-        assert time.monotonic() < end
-        time.sleep(0.02)
+def tiny_process(folder: Path, place: int) -> subprocess.Popen:
+    """Trains in a process of its own, which waits as it comes to an update."""
+    command = [sys.executable, SCRIPT, folder, str(place)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def state_of(updates: int) -> SavedState:

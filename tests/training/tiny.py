@@ -1,7 +1,6 @@
 """A tiny training run, in this process or as a script that can be killed."""
 
 import sys
-import time
 from pathlib import Path
 
 import torch
@@ -34,15 +33,17 @@ def training(
 
 
 if __name__ == "__main__":
-    # tiny.py FOLDER SECONDS: trains slowly enough to be killed in between.
+    # tiny.py FOLDER UPDATE: says so as it comes to an update, and then waits for the end of its input.
     run = training()
     update = run.update
 
-    def slow_update(batch):
-        time.sleep(float(sys.argv[2]))
+    def update_or_wait(batch):
+        if run.updates == int(sys.argv[2]):
+            print("waits", flush=True)
+            sys.stdin.read()
         update(batch)
 
-    run.update = slow_update
+    run.update = update_or_wait
     torch.set_num_threads(1)
     outcome = run.run(StateFolder(Path(sys.argv[1]), "tiny"), "tiny")
     run.save(StateFolder(Path(sys.argv[1]), "tiny"))

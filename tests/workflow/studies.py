@@ -1,23 +1,29 @@
 """Runs Snakemake on a tiny study in a folder of its own."""
 
+import contextlib
+import os
 import re
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pausing
 import yaml
 
 ROOT = Path(__file__).parents[2]
 
 
 def tiny_study() -> dict[str, Any]:
-    """The demo with a tiny network and few steps and samples; one variant diverges."""
+    """The demo with a tiny network, few steps, all of them saved, and few samples; one variant diverges."""
     study = yaml.safe_load((ROOT / "config" / "demo.yaml").read_text())
     study["title"] = "Tiny: handwritten digits"
     study["defaults"]["network"] |= {"channels": 8, "channel_multipliers": [1, 1], "groups": 4}
     study["defaults"]["diffusion"] |= {"timesteps": 10, "beta_start": 0.01, "beta_end": 0.6}
     study["defaults"]["training"] |= {"steps": 30, "batch_size": 16, "warmup_steps": 5, "log_every": 5}
+    study["defaults"]["training"]["save_every_minutes"] = 0.0
     study["models"]["epsilon_L_learned"]["training"] = {
         "learning_rate": 1e9,
         "gradient_clip": None,
@@ -56,6 +62,30 @@ def snakemake(folder: Path, *words: str, status: int = 0) -> str:
     )
     assert run.returncode == status, run.stdout[-5000:]
     return run.stdout
+
+
+@contextlib.contextmanager
+def started(folder: Path, *words: str, output: str = "output.txt") -> Iterator[subprocess.Popen]:
+    """Snakemake in a process group of its own, which is killed at the end; its output goes to a file."""
+    with (folder / output).open("w") as file:
+        process = subprocess.Popen(
+            command(folder, *words, "--cores", "1"),
+            env=pausing.environment(),
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        kill(process)
+
+
+def kill(process: subprocess.Popen) -> None:
+    """SIGKILL to a process and all of its group."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def planned(folder: Path, *targets: str) -> set[str]:

@@ -1,21 +1,20 @@
 """Snakemake is killed just after training has ended: no step is made again, unless that is asked for."""
 
-import contextlib
 import os
 import shutil
-import signal
-import subprocess
 import time
 from pathlib import Path
 
 import pytest
-from studies import command, planned, snakemake, tiny_study, write_study
+from pausing import ask_to_pause, go_on, paused_trainer
+from studies import kill, planned, snakemake, started, tiny_study, write_study
+from waiting import PATIENCE, wait_for
 
 from ddpm.network.weights import read_weights
 from ddpm.versions.noted import remove_noted
-from ddpm.versions.records import RECORDS, is_marked_unfinished, made_here, mark_unfinished, record
+from ddpm.versions.records import RECORDS, is_marked_unfinished, made_here, record
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 MODEL = "epsilon_L_fixed"
 RUN = Path(f"results/tiny/models/{MODEL}/seed0")
 OUTPUTS = [str(RUN / name) for name in ("weights.safetensors", "training.parquet")]
@@ -41,32 +40,6 @@ def folder(undisturbed, tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def start(folder: Path, name: str = "first") -> subprocess.Popen:
-    """Snakemake in a process group of its own; what it prints goes to <name>.txt."""
-    with (folder / f"{name}.txt").open("w") as output:
-        return subprocess.Popen(
-            command(folder, TARGET, "--cores", "1"),
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-
-
-def wait_for(condition, process: subprocess.Popen) -> None:
-    end = time.monotonic() + 150
-    while not condition():
-        assert process.poll() is None, [path.read_text()[-2000:] for path in Path().glob("*.txt")]
-        assert time.monotonic() < end
-        time.sleep(0.002)
-
-
-def is_trained(folder: Path) -> bool:
-    """Whether the trainer has done all but leave."""
-    return all((folder / file).exists() for file in OUTPUTS) and not list(
-        (folder / RUN / "state").glob("*.safetensors")
-    )
-
-
 def weights_hash(folder: Path) -> str:
     return read_weights(folder / TARGET)[1]["weights_hash"]
 
@@ -79,18 +52,13 @@ def has_trained() -> bool:
 @pytest.fixture
 def killed(folder, undisturbed) -> Path:
     """Snakemake and its jobs were killed after training had ended and before Snakemake noted it."""
-    process = start(folder)
-    wait_for(lambda: is_trained(folder), process)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    if not KEPT.exists():
-        # The job's end was noted in that very moment: back to just before.
-        KEPT.mkdir(parents=True)
-        for file in OUTPUTS:
-            os.link(file, KEPT / Path(file).name)
-    for file in OUTPUTS:
-        record(RECORDS, file).unlink(missing_ok=True)
-        mark_unfinished(file)
+    ask_to_pause(RUN, "end")
+    with started(folder, TARGET) as process:
+        paused_trainer(RUN, process)
+        kill(process)
+    assert KEPT.exists()
+    assert not list(KEPT.parent.glob("*.safetensors"))
+    assert all(map(is_marked_unfinished, OUTPUTS))
     assert weights_hash(folder) == weights_hash(undisturbed)
     return folder
 
@@ -139,23 +107,17 @@ def test_a_forced_rerun_trains(undisturbed, tmp_path, monkeypatch):
 
 def test_a_job_that_outlives_snakemake_trains_alone(folder, undisturbed):
     """SIGKILL to Snakemake, not to its job; the next start at once."""
-    first = start(folder)
-    second = None
-    try:
-        wait_for((folder / RUN / ".training.lock").exists, first)
-        os.killpg(first.pid, signal.SIGSTOP)
+    ask_to_pause(RUN, "save")
+    with started(folder, TARGET, output="first.txt") as first:
+        trainer = paused_trainer(RUN, first)
         first.kill()
         first.wait()
-        second = start(folder, "second")
-        wait_for(lambda: "is being trained by process" in (folder / "second.txt").read_text(), second)
-        os.killpg(first.pid, signal.SIGCONT)
-        assert second.wait(timeout=150) == 0
-    finally:
-        for process in [first, second]:
-            with contextlib.suppress(ProcessLookupError, AttributeError):
-                os.killpg(process.pid, signal.SIGKILL)
-    output = (folder / "second.txt").read_text()
-    assert "is complete" in output
+        with started(folder, TARGET, output="second.txt") as second:
+            said = f"is being trained by process {trainer} on "
+            wait_for(lambda: said in (folder / "second.txt").read_text(), second)
+            go_on(trainer)
+            assert second.wait(PATIENCE) == 0
+    assert "is complete" in (folder / "second.txt").read_text()
     assert not has_trained()
     assert weights_hash(folder) == weights_hash(undisturbed)
     assert not (RUN / "state").exists()

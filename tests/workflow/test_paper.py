@@ -121,7 +121,8 @@ def test_the_miniature_changes_sizes_alone():
     assert set(load_study(ROOT / "config" / "paper.yaml").models) == set(MODELS)
 
 
-@pytest.fixture(scope="module")
+# The mark is that of all tests that use this.
+@pytest.fixture(scope="module", params=[pytest.param("miniature", marks=pytest.mark.slow)])
 def built(tmp_path_factory):
     """The whole study in miniature, with the archive's first transfer broken off halfway."""
     folder = tmp_path_factory.mktemp("paper")

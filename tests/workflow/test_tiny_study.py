@@ -2,15 +2,13 @@
 
 import copy
 import json
-import os
-import signal
-import subprocess
-import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from studies import command, planned, snakemake, tiny_study, write_study
+from pausing import ask_to_pause, go_on, paused_trainer
+from studies import kill, planned, snakemake, started, tiny_study, write_study
+from waiting import PATIENCE
 
 from ddpm.measurements import read_measurements
 from ddpm.network.weights import read_weights
@@ -174,22 +172,15 @@ def test_a_bad_study_stops_before_any_work(tmp_path):
 
 def test_a_killed_workflow_continues_to_the_same_weights(tmp_path, built):
     """SIGKILL to the whole process group leaves Snakemake's lock and half-made outputs behind."""
-    target = "results/tiny/models/epsilon_L_fixed/seed0/weights.safetensors"
+    run = Path("results/tiny/models/epsilon_L_fixed/seed0")
+    target = str(run / "weights.safetensors")
     write_study(tmp_path, tiny_study())
-    process = subprocess.Popen(
-        command(tmp_path, target, "--cores", "1"),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    end = time.monotonic() + 120
-    while not (tmp_path / "results/tiny/models/epsilon_L_fixed/seed0").exists():
-        assert process.poll() is None
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    ask_to_pause(tmp_path / run, "save")
+    with started(tmp_path, target) as process:
+        paused_trainer(tmp_path / run, process)
+        kill(process)
     assert list((tmp_path / ".snakemake/locks").iterdir())
+    assert (tmp_path / run / "state/latest.safetensors").exists()
     snakemake(tmp_path, target, "--cores", "1")
     assert (
         read_weights(tmp_path / target)[1]["weights_hash"] == read_weights(built / target)[1]["weights_hash"]
@@ -197,16 +188,13 @@ def test_a_killed_workflow_continues_to_the_same_weights(tmp_path, built):
 
 
 def test_a_second_workflow_in_the_same_folder_is_refused(tmp_path):
+    run = Path("results/tiny/models/epsilon_L_fixed/seed0")
+    target = str(run / "weights.safetensors")
     write_study(tmp_path, tiny_study())
-    target = "results/tiny/models/epsilon_L_fixed/seed0/weights.safetensors"
-    first = subprocess.Popen(
-        command(tmp_path, target, "--cores", "1"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    end = time.monotonic() + 120
-    while not list((tmp_path / ".snakemake/locks").glob("*")):
-        assert first.poll() is None
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    output = snakemake(tmp_path, target, "--cores", "1", status=1)
-    assert f"Another workflow runs in this folder: process {first.pid} on " in output
-    assert first.wait(timeout=200) == 0
+    ask_to_pause(tmp_path / run, "save")
+    with started(tmp_path, target) as first:
+        trainer = paused_trainer(tmp_path / run, first)
+        output = snakemake(tmp_path, target, "--cores", "1", status=1)
+        assert f"Another workflow runs in this folder: process {first.pid} on " in output
+        go_on(trainer)
+        assert first.wait(PATIENCE) == 0

@@ -1,4 +1,4 @@
-"""Every number that the paper prints (config/published.csv), read, checked, and looked up."""
+"""Every number that the paper prints (config/published.csv), and what others got when they repeated it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,13 @@ from ddpm.errors import DataError
 
 COLUMNS = (
     *("item", "group", "row", "label", "metric", "split"),
-    *("reverse_steps", "bound", "value", "spread", "best", "note"),
+    *("reverse_steps", "bound", "value", "spread", "best", "note", "source"),
 )
-ITEMS = ("table1", "table2", "table3", "table4", "figure10", "text")
+ITEMS = ("table1", "table2", "table3", "table4", "figure10", "text", "reproduction")
+
+# The names that the paper's items give the model whose numbers others have reproduced.
+_WITH_REPRODUCTIONS = ("table1", "table2", "text")
+_L_SIMPLE = ("L_simple", "epsilon_L_simple")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,8 +26,8 @@ class PublishedNumber:
     """One number, or one place that the paper leaves blank.
 
     Attributes:
-        item: table1, table2, table3, table4, figure10 or text.
-        group: heading above the row ("Conditional"), LSUN set, or topic of the text.
+        item: table1, table2, table3, table4, figure10 or text; reproduction for a number of others.
+        group: heading above the row ("Conditional"), LSUN set, topic of the text, or who reproduced it.
         row: stable name of the row within the item; label: the row as the paper prints it.
         metric: IS, FID, NLL (bits/dim), rate (bits/dim), RMSE (grey levels of [0, 255]), ...
         split: train or test, where the paper says on or against which; else None.
@@ -32,6 +36,7 @@ class PublishedNumber:
         value, spread: NaN where the paper prints none.
         best: the paper sets the number bold.
         note: what else must be known about it.
+        source: where a reproduction is reported; "" for the paper's numbers, and where that is not confirmed.
         printed, printed_spread: the digits as printed, "" where there are none.
     """
 
@@ -47,6 +52,7 @@ class PublishedNumber:
     spread: float
     best: bool
     note: str
+    source: str
     printed: str
     printed_spread: str
 
@@ -104,6 +110,13 @@ class Published:
             raise DataError(f"{self.path}: no line has {text}; restore it with `git checkout -- {self.path}`")
         return found
 
+    def reproductions(self, number: PublishedNumber) -> list[PublishedNumber]:
+        """What others got for a number of the paper's CIFAR-10 model L_simple; empty for other numbers."""
+        if number.item not in _WITH_REPRODUCTIONS or number.row not in _L_SIMPLE:
+            return []
+        wanted = (_L_SIMPLE[0], number.metric, number.split)
+        return [n for n in self.of("reproduction") if (n.row, n.metric, n.split) == wanted]
+
     def curve(self, item: str, metric: str) -> list[tuple[int, float]]:
         """(reverse steps T - t + 1, value) of table4 or figure10, with rising reverse steps."""
         points = [(n.reverse_steps, n.value) for n in self.of(item) if n.metric == metric]
@@ -154,7 +167,10 @@ def _numbers(path: Path, reader: csv._reader) -> list[PublishedNumber]:  # type:
 def _number(where: str, fields: Mapping[str, str]) -> PublishedNumber:
     _check(where, fields)
     return PublishedNumber(
-        **{name: fields[name] for name in ("item", "group", "row", "label", "metric", "bound", "note")},
+        **{
+            name: fields[name]
+            for name in ("item", "group", "row", "label", "metric", "bound", "note", "source")
+        },
         split=fields["split"] or None,
         reverse_steps=int(fields["reverse_steps"]) if fields["reverse_steps"] else None,
         value=float(fields["value"] or "nan"),
@@ -191,6 +207,8 @@ def _check(where: str, fields: Mapping[str, str]) -> None:
             )
     if not fields["value"] and not fields["note"].strip():
         raise DataError(f"{where}: note: must say why the value is blank")
+    if fields["item"] == "reproduction" and not (fields["source"] or fields["note"]).strip():
+        raise DataError(f"{where}: source: must say where it is reported, or the note that this is not known")
 
 
 def _is_count(text: str) -> bool:

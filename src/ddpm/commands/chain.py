@@ -34,7 +34,8 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     require_writable(path.parent)
     from ddpm.traced_files import write_arrays
 
-    result = {"sampling_seed": study.sampling.seeds[0], "settings": chain_fingerprint(study, figure)}
+    sampling = study.sampling_seeds(model)[0]
+    result = {"sampling_seed": sampling, "settings": chain_fingerprint(study, figure)}
     trained, provenance = open_trained_model(study, model, seed, arguments.device, study.sampling, result)
     if trained is None:
         write_arrays(path, _no_chains(study, model, figure), provenance)
@@ -48,7 +49,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
 def _chains(study: Study, model: str, figure: str, trained: Any) -> dict[str, np.ndarray]:
     from ddpm.sampling import chains
 
-    settings, seed = study.artefacts.chosen[figure], study.sampling.seeds[0]
+    settings, seed = study.artefacts.chosen[figure], study.sampling_seeds(model)[0]
     process, network, shape = trained.process, trained.network, trained.network.image_shape
     if isinstance(settings, TrajectorySettings):
         return chains.trajectory(process, network, shape, settings.t, seed)

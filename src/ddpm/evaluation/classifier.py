@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ddpm.data.scaling import to_model
+from ddpm.network.execution import float32_products
 from ddpm.progress import Progress
 from ddpm.study.evaluation import ClassifierSettings
 
@@ -56,6 +57,7 @@ class Classifier(nn.Module):
         return features * self.features_scale, self.logits(features)
 
 
+@float32_products()
 def train_classifier(
     images: np.ndarray, labels: np.ndarray, settings: ClassifierSettings, device: str = "cpu"
 ) -> Classifier:
@@ -93,6 +95,7 @@ def train_classifier(
     return classifier
 
 
+@float32_products()
 def accuracy(classifier: Classifier, images: np.ndarray, labels: np.ndarray, batch_size: int = 500) -> float:
     """Share of images (uint8 [n, C, H, W]) whose largest logit is their label (int64 [n]), in [0, 1]."""
     guesses = torch.cat([logits.argmax(1) for _, logits in _outputs(classifier, images, batch_size)])

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from ddpm.network.execution import float32_products
 from ddpm.progress import Progress
 from ddpm.study import Study
 from ddpm.torchvision_import import prepare_torchvision
@@ -92,6 +93,7 @@ class ImageDataset(Dataset[Tensor]):
         return [self[index] for index in indices]
 
 
+@float32_products()
 def extract_features(
     images: np.ndarray,
     extractor: Extractor,

@@ -104,7 +104,7 @@ def study_neighbours(
     Raises:
         DataError, WeightsError: an input is missing, damaged, or of other settings.
     """
-    run = Run(settings.model, study.model(settings.model).seeds[0], study.sampling.seeds[0])
+    run = Run(settings.model, study.model(settings.model).seeds[0], study.sampling_seeds(settings.model)[0])
     samples = read_run(study, run)
     extractor = open_extractor(study)
     train = read_images(study, study.model(run.model).dataset, "train")

@@ -120,7 +120,7 @@ class Protocol:
         """A metric's score from torch-fidelity's result."""
         key, spread_key = KEYS[metric]
         spread = values[spread_key] if spread_key else None
-        text = f"{self._describe(metric)}{self._shortfall}; {self.judge.extractor.description}"
+        text = f"{self._describe(metric)}{self._shortfall}; {self.judge.extractor.description}, in float32"
         return Score(metric, split_of(metric, self.split), values[key], spread, self.n, text)
 
     @property

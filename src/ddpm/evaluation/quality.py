@@ -20,6 +20,7 @@ from ddpm.errors import DataError
 from ddpm.evaluation.feature_cache import FeatureCache
 from ddpm.evaluation.features import Extractor, ImageDataset, open_extractor
 from ddpm.evaluation.protocol import METRICS, Judge, Protocol, Score, split_of
+from ddpm.network.execution import float32_products
 from ddpm.progress import Progress
 from ddpm.study import Study, layout
 from ddpm.study.evaluation import QualitySettings
@@ -55,6 +56,7 @@ def open_study_judge(study: Study, device: str = "cpu") -> Iterator[Judge]:
         yield judge
 
 
+@float32_products()
 def measure_quality(
     generated: np.ndarray,
     reference: np.ndarray,
@@ -115,10 +117,10 @@ def missing_scores(metrics: Collection[str], split: str, reason: str) -> list[Sc
 
 
 def _content_name(images: np.ndarray, judge: Judge) -> str:
-    """A cache name that changes with the images and with the extractor's weights."""
+    """A cache name that changes with the images, the extractor's weights, and how it is computed."""
     content = hashlib.sha256(f"{images.dtype} {images.shape}".encode())
     content.update(np.ascontiguousarray(images).data)
-    return f"{content.hexdigest()[:32]}-{judge.extractor.weights_hash[:32]}"
+    return f"{content.hexdigest()[:32]}-{judge.extractor.weights_hash[:32]}-float32"
 
 
 def _check(generated: np.ndarray, reference: np.ndarray, extractor: Extractor) -> None:

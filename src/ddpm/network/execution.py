@@ -8,7 +8,9 @@ is noise of a standard deviation of 0.01, a size at which bfloat16 rounds pixels
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+from collections.abc import Iterator
 
 import torch
 from torch import nn
@@ -44,13 +46,30 @@ class Execution:
 
         Matrix products outside the network are set to the same float32 arithmetic for the whole process.
         """
-        allow = self.precision == "tf32"
-        torch.backends.cuda.matmul.allow_tf32 = allow
-        torch.backends.cudnn.allow_tf32 = allow
+        _allow_tf32(self.precision == "tf32", self.precision == "tf32")
         network.working_dtype = torch.bfloat16 if self.precision == "bfloat16" else torch.float32
         if self.compiled:
             on_gpu = next(network.parameters()).is_cuda
             network.compile(fullgraph=True, dynamic=False, mode="reduce-overhead" if on_gpu else "default")
+
+
+@contextlib.contextmanager
+def float32_products() -> Iterator[None]:
+    """While entered, a GPU multiplies whole float32 numbers; also a decorator.
+
+    For what judges samples: whatever the samples were drawn with, and whatever torch's default is.
+    """
+    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    _allow_tf32(False, False)
+    try:
+        yield
+    finally:
+        _allow_tf32(*before)
+
+
+def _allow_tf32(products: bool, convolutions: bool) -> None:
+    torch.backends.cuda.matmul.allow_tf32 = products
+    torch.backends.cudnn.allow_tf32 = convolutions
 
 
 def round_weights(network: UNet) -> None:

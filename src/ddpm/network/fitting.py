@@ -48,11 +48,10 @@ class FittingNetwork:
         """The result, or None if the memory was exceeded and a smaller part can be tried."""
         size = min(len(x), self.largest or len(x))
         try:
-            if size == len(x):
-                return self.network(x, index)
             pairs = zip(x.split(size), index.split(size), strict=True)
             # A compiled network's output lies in memory that its next call overwrites.
-            return torch.cat([self.network(*pair).clone() for pair in pairs])
+            parts = [self.network(*pair).clone() for pair in pairs]
+            return parts[0] if len(parts) == 1 else torch.cat(parts)
         except torch.OutOfMemoryError:
             if size == 1:
                 raise

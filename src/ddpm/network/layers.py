@@ -82,19 +82,19 @@ class AttentionBlock(nn.Module):
         """X [B, C, H, W] to the same shape."""
         layers = (self.q, self.k, self.v)
         weight, bias = (torch.cat(parts) for parts in zip(*((m.weight, m.bias) for m in layers), strict=True))
-        q, k, v = pointwise(self.norm(x.float()), weight, bias).flatten(2).transpose(1, 2).chunk(3, dim=2)
-        h = attend(q, k, v).transpose(1, 2).reshape(x.shape)  # channels last
-        if x.is_contiguous():
-            h = h.contiguous()
-        return x + pointwise(h, self.proj_out.weight, self.proj_out.bias)
+        positions = self.norm(x.float()).flatten(2).transpose(1, 2)
+        q, k, v = functional.linear(positions, weight, bias).chunk(3, dim=2)
+        h = self.proj_out(attend(q, k, v))
+        return x + h.transpose(1, 2).unflatten(2, x.shape[2:])
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """softmax(q k^T / sqrt(C)) v of [B, N, C] each, the softmax in float32.
 
-    torch's fused attention on a GPU; on a CPU, where that is slower, the formula.
+    torch's fused attention on a GPU, which takes tensors whose channels are neighbours in memory; on a CPU,
+    where that is slower, the formula.
     """
-    if q.is_cuda:
+    if q.device.type != "cpu":
         return functional.scaled_dot_product_attention(q[:, None], k[:, None], v[:, None])[:, 0]
     scores = torch.bmm(q, k.transpose(1, 2)).float() * (1.0 / math.sqrt(q.shape[2]))
     return torch.bmm(torch.softmax(scores, dim=2).to(v.dtype), v)

@@ -4,6 +4,10 @@ In float32, also where the network runs in bfloat16: torch's CPU kernel of Group
 on bfloat16 than the cast and the float32 one. Of the three tensors that autograd would keep for the backward
 pass (x, its cast, GroupNorm's output) only x is kept; the others are computed again. Small tensors, where
 the calls take longer than the arithmetic, are left to autograd.
+
+The frugal pass holds for a CPU alone. Elsewhere torch's kernels of GroupNorm take the usual layout only: the
+forward one refuses channels last, the backward one reads it wrongly without a word. torch's own `group_norm`
+hands both what they take.
 """
 
 from __future__ import annotations
@@ -22,7 +26,7 @@ def normalised_swish(norm: nn.GroupNorm, x: Tensor) -> Tensor:
     """swish(GroupNorm(x)) of [B, C, H, W] in float32 or bfloat16; float32 of the same shape."""
     if not torch.is_grad_enabled():
         return functional.silu(norm(x.float()), inplace=True)
-    if x.numel() < FRUGAL_FROM:
+    if x.device.type != "cpu" or x.numel() < FRUGAL_FROM:
         return functional.silu(norm(x.float()))
     return _NormalisedSwish.apply(x, norm.weight, norm.bias, norm.num_groups, norm.eps)
 

@@ -113,10 +113,11 @@ def _row(
     seed: int,
 ) -> Tensor:
     """One pair at one number of steps: [11, C, H, W]."""
-    device, weights = images.device, torch.from_numpy(LAMBDAS).to(images.device)
+    device = images.device
+    weights = torch.linspace(0, 1, len(LAMBDAS), dtype=torch.float64, device=device)
     if count == 0:
         return interpolate(images[0], images[1], weights)
-    source = torch.tensor([2 * pair, 2 * pair + 1], device=device)
+    source = torch.arange(2 * pair, 2 * pair + 2, device=device)
     noise = normal(seed, Stream.DIFFUSED_SOURCES, source, noise_key, tuple(images.shape[1:]))
     x_t = process.q_sample(images, torch.full((2,), count - 1, device=device), noise)
     index = torch.arange(number * len(LAMBDAS), (number + 1) * len(LAMBDAS), device=device)

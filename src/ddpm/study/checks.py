@@ -130,7 +130,7 @@ def _reused_seeds(file: StudyFile, study: Study) -> list[str]:
     """Checkpoints chosen by the very samples that are evaluated would be judged too well."""
     return [
         f"{file.where(('models', model, 'checkpoints', 'seed'))}: models.{model}.checkpoints.seed: "
-        f"{study.model(model).checkpoints.seed} is a seed of `sampling` too; use another"
+        f"{study.model(model).checkpoints.seed} is a seed of its samples too; use another"
         for model in study.models
-        if study.model(model).checkpoints.seed in study.sampling.seeds
+        if study.model(model).checkpoints.seed in study.sampling_seeds(model)
     ]

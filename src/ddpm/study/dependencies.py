@@ -38,7 +38,7 @@ def artefact_inputs(study: Study, artefact: str) -> Inputs:
     if artefact in ("figure1", "figure6", "figure13", "figure14"):
         return {"samples": _first_shards(study, artefact, models[0])}
     if artefact == "figure10":
-        first = {**_first_seed(study, models[0]), "sampling": study.sampling.seeds[0]}
+        first = {**_first_seed(study, models[0]), "sampling": study.sampling_seeds(models[0])[0]}
         return {"rows": [_fill(layout.PROGRESSIVE_ROWS, study, **first)], "published": [PUBLISHED]}
     if artefact == "figure15":
         return {"neighbours": [_fill(layout.NEIGHBOURS, study, figure=artefact)]}
@@ -126,7 +126,7 @@ def neighbours_inputs(study: Study, figure: str) -> list[str]:
     """The samples whose nearest training images a figure shows, and the data set."""
     model = study.artefacts.models_of(figure)[0]
     dataset = study.model(model).dataset
-    shards = sample_shards(study, model, study.model(model).seeds[0], study.sampling.seeds[0])
+    shards = sample_shards(study, model, study.model(model).seeds[0], study.sampling_seeds(model)[0])
     return [*shards, _fill(layout.MANIFEST, study, dataset=dataset)]
 
 
@@ -165,7 +165,7 @@ def _quality_rows(study: Study, models: list[str]) -> list[str]:
     return [
         _fill(layout.QUALITY_ROWS, study, **run, sampling=sampling)
         for run in training_runs(study, dict.fromkeys(models))
-        for sampling in study.sampling.seeds
+        for sampling in study.sampling_seeds(run["model"])
     ]
 
 
@@ -193,7 +193,9 @@ def _first_shards(study: Study, artefact: str, model: str) -> list[str]:
     images = settings.rows if isinstance(settings, ChainsSettings) else images
     per_shard = study.sampling.batch_size * study.sampling.batches_per_shard
     first = _first_seed(study, model)
-    return sample_shards(study, model, first["seed"], study.sampling.seeds[0])[: -(-images // per_shard)]
+    return sample_shards(study, model, first["seed"], study.sampling_seeds(model)[0])[
+        : -(-images // per_shard)
+    ]
 
 
 def _first_seed(study: Study, model: str) -> dict[str, Any]:

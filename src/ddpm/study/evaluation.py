@@ -21,7 +21,10 @@ class SamplingSettings(Settings):
         json_schema_extra=RUNTIME_ONLY,
     )
     seeds: list[Seed] = Field(
-        [0], min_length=1, description="One set of samples for each seed.", json_schema_extra=RUNTIME_ONLY
+        [0],
+        min_length=1,
+        description="One set of samples of each model for each seed, unless it has `sampling_seeds`.",
+        json_schema_extra=RUNTIME_ONLY,
     )
     progressive_columns: Annotated[int, Field(ge=2)] = Field(
         20, description="Times at which x0-hat is kept for the progressive figures and figure 10."

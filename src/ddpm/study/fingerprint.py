@@ -112,7 +112,11 @@ def chain_fingerprint(study: Study, figure: str) -> str:
     model = study.artefacts.models_of(figure)[0]
     settings, sampling = study.artefacts.chosen[figure], study.sampling
     return fingerprint(
-        "chain", weights_fingerprint(study, model), settings, sampling.seeds[0], sampling.precision
+        "chain",
+        weights_fingerprint(study, model),
+        settings,
+        study.sampling_seeds(model)[0],
+        sampling.precision,
     )
 
 

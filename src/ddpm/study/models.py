@@ -179,6 +179,12 @@ class ModelSettings(Settings):
         None, description="Published weights to evaluate instead of training."
     )
     seeds: list[Seed] = Field([0], min_length=1, description="One training run for each seed.")
+    sampling_seeds: list[Seed] | None = Field(
+        None,
+        min_length=1,
+        description="One set of samples for each seed; null for those of `sampling.seeds`.",
+        json_schema_extra=RUNTIME_ONLY,
+    )
 
     @property
     def candidates(self) -> list[int]:

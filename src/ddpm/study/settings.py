@@ -55,3 +55,11 @@ class Study(Settings):
             KeyError: no such model.
         """
         return self._resolved[name]
+
+    def sampling_seeds(self, model: str) -> list[int]:
+        """Seeds of a model's sets of samples: its own, or those of all models.
+
+        Raises:
+            KeyError: no such model.
+        """
+        return self.model(model).sampling_seeds or self.sampling.seeds

@@ -36,7 +36,7 @@ class Curve:
             [loss.double(), gradient_norm.double(), torch.ones_like(loss, dtype=torch.float64)]
         )
         bad = (self._first_bad < 0) & ~torch.isfinite(loss)
-        self._first_bad.copy_(torch.where(bad, step, self._first_bad))
+        self._first_bad.masked_fill_(bad, step)
         self._step, self._rate = step, rate
 
     @property

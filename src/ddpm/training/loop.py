@@ -144,7 +144,7 @@ class Training:
         with StopRequest() as stop, self._progress(title) as progress:
             while self.updates < self.settings.steps:
                 self.update(self.batches[self.updates])
-                if checkpoints is not None and self.processes.first:
+                if checkpoints is not None and self.processes.first and self.updates in checkpoints.steps:
                     checkpoints.after(self.updates, self.parameters.views(self.average))
                 if self.updates % self.settings.log_every == 0 or self.updates == self.settings.steps:
                     self.curve.close_interval()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+import statistics
 from collections.abc import Sequence
 
 import pandas as pd
 
 from ddpm.artefacts.published import PublishedNumber
-from ddpm.artefacts.tables import verdicts
+from ddpm.artefacts.tables import summary, verdicts
 from ddpm.artefacts.tables.rendering.numbers import half_unit
 
 
@@ -30,6 +31,7 @@ class Compared:
         differs: what keeps both from being compared, in words.
         fewer: in words, that ours is of fewer images than the paper's; "" if it is not.
         rows: the measurements behind ours.
+        reproductions: what others got for the published number.
         repeats: the earlier table that prints the same number of the same model; "" for none.
     """
 
@@ -48,6 +50,7 @@ class Compared:
     differs: Sequence[str]
     fewer: str
     rows: pd.DataFrame
+    reproductions: Sequence[PublishedNumber] = ()
     repeats: str = ""
 
     @property
@@ -71,6 +74,37 @@ class Compared:
         """The difference as a share of the published number; NaN where that is 0."""
         return self.difference / self.published.value if self.published.value else math.nan
 
+    @property
+    def counted_reproductions(self) -> list[PublishedNumber]:
+        """The reproductions whose source is known; none where our own spread is over training seeds."""
+        over_training = summary.OVER_TRAINING in self.spread_kind
+        return [] if over_training else [number for number in self.reproductions if number.source]
+
+    @property
+    def reproductions_spread(self) -> float:
+        """Standard deviation (n - 1) of the published number and its counted reproductions; NaN for none."""
+        values = [number.value for number in self.counted_reproductions]
+        return statistics.stdev([self.published.value, *values]) if values else math.nan
+
+    @property
+    def judged_by(self) -> str:
+        """Which limit gave the verdict, or was the widest that the difference exceeds; "" if not compared."""
+        last_digit = "last printed digit"
+        reproductions = f"standard deviation of {1 + len(self.counted_reproductions)} published numbers"
+        if self.verdict == verdicts.WITHIN_BOUND:
+            return last_digit
+        if self.verdict == verdicts.WITHIN_PUBLISHED:
+            return last_digit if math.isnan(self.published.spread) else "published ±"
+        if self.verdict == verdicts.WITHIN_OURS:
+            return self.spread_kind
+        if self.verdict == verdicts.WITHIN_REPRODUCTIONS:
+            return reproductions
+        if self.verdict != verdicts.APART:
+            return ""
+        known = {self.spread_kind: self.our_spread, reproductions: self.reproductions_spread}
+        finite = {kind: spread for kind, spread in known.items() if math.isfinite(spread)}
+        return max(finite, key=finite.__getitem__) if finite else last_digit
+
     @functools.cached_property
     def verdict(self) -> str:
         """One of verdicts.VERDICTS."""
@@ -82,6 +116,7 @@ class Compared:
             self.ours,
             self.our_spread,
             "; ".join(self.differs),
+            self.reproductions_spread,
         )
 
     @property

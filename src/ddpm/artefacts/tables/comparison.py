@@ -22,12 +22,30 @@ from ddpm.study.settings import Study
 _TITLE = "Comparison with the paper. Its numbers and those measured here, each pair with a verdict"
 _COLUMNS = (
     *("item", "row", "label", "number", "metric", "split", "reverse_steps", "published", "published_spread"),
-    *("rounding", "claim", "ours", "our_spread", "spread_kind", "n", "difference", "relative_difference"),
+    *(
+        "rounding",
+        "claim",
+        "ours",
+        "our_spread",
+        "spread_kind",
+        "reproductions",
+        "reproductions_spread",
+        "judged_by",
+        "n",
+        "difference",
+        "relative_difference",
+    ),
     *("differs", "verdict", "repeats", "status", "note", "model", "training_seeds", "sampling_seeds"),
 )
 _HEADINGS = {"table1": "Table 1", "table2": "Table 2", "table4": "Table 4", "text_numbers": "Text"}
 _SPREADS = ("training", "sampling", "splits", "images")
-_COMPARED = (verdicts.WITHIN_PUBLISHED, verdicts.WITHIN_BOUND, verdicts.WITHIN_OURS, verdicts.APART)
+_COMPARED = (
+    verdicts.WITHIN_PUBLISHED,
+    verdicts.WITHIN_BOUND,
+    verdicts.WITHIN_OURS,
+    verdicts.WITHIN_REPRODUCTIONS,
+    verdicts.APART,
+)
 
 
 def build(study: Study) -> BuiltTable:
@@ -56,6 +74,7 @@ def build(study: Study) -> BuiltTable:
             notes=[
                 summary(found),
                 *verdicts.RULE,
+                *_reproduction_notes(found),
                 *_difference_notes(found),
                 *notes.fewer_note([(n.published.metric, n.fewer) for n in found if n.fewer]),
                 notes.PUBLISHED_NOTE,
@@ -77,14 +96,16 @@ def summary(found: Sequence[Compared]) -> str:
     counts = Counter(number.verdict for number in found if not number.repeats)
     total = sum(counts[verdict] for verdict in _COMPARED)
     unknown = sum(
-        number.verdict == verdicts.APART and not number.spread_kind for number in found if not number.repeats
+        number.verdict == verdicts.APART and not _spread_is_known(number)
+        for number in found
+        if not number.repeats
     )
     words = [
         f"{counts[verdict]} {verdict}" for verdict in _COMPARED if counts[verdict] or "spread" in verdict
     ]
     others = [f"{counts[verdict]} {verdict}" for verdict in verdicts.VERDICTS if verdict not in _COMPARED]
     text = f"Of {total} compared numbers: {', '.join(words)}" if total else "No number can be compared"
-    text += f" ({unknown} of those apart have no known ± of ours)" * bool(unknown)
+    text += f" ({unknown} of those apart have no known ±)" * bool(unknown)
     rest = [word for word in others if not word.startswith("0 ")]
     text += f". Beside these: {', '.join(rest)}" * bool(rest)
     return f"{text}. A number that several tables print counts once."
@@ -112,6 +133,9 @@ def _fields(study: Study, number: Compared) -> dict[str, Any]:
         "ours": number.ours,
         "our_spread": number.our_spread,
         "spread_kind": number.spread_kind,
+        "reproductions": len(number.counted_reproductions),
+        "reproductions_spread": number.reproductions_spread,
+        "judged_by": number.judged_by,
         "n": number.n,
         "difference": number.difference,
         "relative_difference": number.relative_difference,
@@ -122,7 +146,9 @@ def _fields(study: Study, number: Compared) -> dict[str, Any]:
         "note": _note(number),
         "model": number.model,
         "training_seeds": " ".join(map(str, number.training_seeds)),
-        "sampling_seeds": " ".join(map(str, study.sampling.seeds)) if _of_samples(number) else "",
+        "sampling_seeds": " ".join(map(str, study.sampling_seeds(number.model)))
+        if _of_samples(number)
+        else "",
     }
 
 
@@ -131,9 +157,13 @@ def _note(number: Compared) -> str:
     parts = [number.published.note]
     if number.verdict == verdicts.BLANK:
         parts.append(f"here: {number.status}")
-    elif number.verdict == verdicts.APART and not number.spread_kind:
-        parts.append("no spread of ours is known")
+    elif number.verdict == verdicts.APART and not _spread_is_known(number):
+        parts.append("no spread is known")
     return "; ".join(part for part in (*parts, number.fewer) if part)
+
+
+def _spread_is_known(number: Compared) -> bool:
+    return bool(number.spread_kind) or math.isfinite(number.reproductions_spread)
 
 
 def _of_samples(number: Compared) -> bool:
@@ -179,6 +209,20 @@ def _shown_verdict(number: Compared) -> str:
     """The verdict, with what happened here where that is not training as usual."""
     status = number.status if number.verdict == verdicts.BLANK or "diverged" in number.status else ""
     return f"{number.verdict}; here {status}" if status else number.verdict
+
+
+def _reproduction_notes(found: Sequence[Compared]) -> list[str]:
+    """What others got for a published number, once for each metric; and which of it does not count."""
+    notes: dict[str, None] = {}
+    for number in found:
+        if not number.reproductions or math.isnan(number.reproductions_spread):
+            continue
+        counted = ", ".join(f"{n.printed} ({n.label})" for n in number.counted_reproductions)
+        spread = numbers.deviation(number.reproductions_spread, 2)
+        others = [f"{n.printed} ({n.note})" for n in number.reproductions if not n.source]
+        text = f"Reproductions of {number.name} {number.published.printed}: {counted}; with it, ± {spread}."
+        notes[text + f" Not counted: {', '.join(others)}." * bool(others)] = None
+    return list(notes)
 
 
 def _difference_notes(found: Sequence[Compared]) -> list[str]:

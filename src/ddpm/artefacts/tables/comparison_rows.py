@@ -59,14 +59,18 @@ def _of_quality_table(
             split = measure.split if measure.metric == "NLL" else None
             number = published.number(item, row, measure.metric, split=split)
             group = f"{number.group}: " if item == "table2" else ""
-            yield _measured(ours, item, row, measure, number, f"{group}{number.label}", _name(measure))
+            compared = _measured(ours, item, row, measure, number, f"{group}{number.label}", _name(measure))
+            yield dataclasses.replace(compared, reproductions=published.reproductions(number))
 
 
 def _of_text(study: Study, published: Published, rows: pd.DataFrame) -> Iterator[Compared]:
     ours = text_numbers.measured_model(study, rows)
     for text in text_numbers.NUMBERS:
         number = text.published(published)
-        yield _measured(ours, "text_numbers", text_numbers.ROW, text.measure, number, text.group, text.name)
+        compared = _measured(
+            ours, "text_numbers", text_numbers.ROW, text.measure, number, text.group, text.name
+        )
+        yield dataclasses.replace(compared, reproductions=published.reproductions(number))
 
 
 def _measured(

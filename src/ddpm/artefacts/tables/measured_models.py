@@ -62,7 +62,7 @@ class MeasuredModels:
             "model": self.models[row],
             "status": self.statuses[row],
             "training_seeds": " ".join(map(str, self.seeds(row))),
-            "sampling_seeds": " ".join(map(str, self.study.sampling.seeds)),
+            "sampling_seeds": " ".join(map(str, self.study.sampling_seeds(self.models[row]))),
         }
 
     def _best_rows(self, measure: Measure) -> set[str]:

@@ -11,6 +11,8 @@ import pandas as pd
 from ddpm.artefacts.tables.measures import Measure
 from ddpm.errors import DataError
 
+OVER_TRAINING = "training seeds"
+
 
 @dataclasses.dataclass(frozen=True)
 class Summary:
@@ -51,7 +53,7 @@ class Summary:
             NaN and "" where none is known.
         """
         found = (
-            (self.seed_spread, f"standard deviation over {self.training_seeds} training seeds"),
+            (self.seed_spread, f"standard deviation over {self.training_seeds} {OVER_TRAINING}"),
             (self.sampling_spread, f"standard deviation over {self.sampling_seeds} sampling seeds"),
             (self.spread, within),
         )
