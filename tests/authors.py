@@ -76,9 +76,12 @@ def tensorflow_shape(name: str, tensor: torch.Tensor) -> tuple[int, ...]:
 
 
 @functools.cache
-def network(size: str, learned: bool) -> UNet:
-    """The network with the recipe's weights; do not change it, it is shared."""
+def network(size: str, learned: bool, layout: torch.memory_format | None = None) -> UNet:
+    """The network with the recipe's weights, in its own layout or another; do not change it, it is shared."""
     unet = UNet(**NETWORKS[size], output_multiple=2 if learned else 1)
+    if layout is not None:
+        unet.layout = layout
+        unet.to(memory_format=layout)
     variables = {}
     for key, tensor in unet.state_dict().items():
         name = tensorflow_name(key)
@@ -91,8 +94,11 @@ def network(size: str, learned: bool) -> UNet:
 
 @dataclasses.dataclass(frozen=True)
 class Case:
+    """One of CASES with one of NETWORKS, in its own layout or another."""
+
     name: str
     size: str
+    layout: torch.memory_format | None = None
 
     @property
     def loss(self) -> str:
@@ -105,7 +111,7 @@ class Case:
 
     @property
     def network(self) -> UNet:
-        return network(self.size, CASES[self.name][1] == "learned")
+        return network(self.size, CASES[self.name][1] == "learned", self.layout)
 
     def __getitem__(self, key: str) -> torch.Tensor:
         array = archive(self.size)[f"{self.name}/{key}"]
