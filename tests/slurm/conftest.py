@@ -67,10 +67,12 @@ def slurm() -> Iterator[Path]:
         assert foreign_settings() == []
 
 
-@pytest.fixture(autouse=True)
-def jobs_compute_on_the_processor(monkeypatch):
+@pytest.fixture(autouse=True, scope="package")
+def jobs_compute_on_the_processor() -> Iterator[None]:
     """The GPUs of these tests are device files without a GPU behind them."""
-    monkeypatch.setenv("DDPM_DEVICE", "cpu")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DDPM_DEVICE", "cpu")
+        yield
 
 
 def processes_of(folder: Path) -> list[str]:
