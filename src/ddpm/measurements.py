@@ -52,7 +52,7 @@ class Measurement:
         reverse_steps: for x0-hat in the course of the reverse process, the steps taken (T - t + 1);
             None for finished samples and for the bound.
         protocol: how it was measured, in words.
-        status: "trained", "diverged at step n", or "reference".
+        status: how training ended, as in `ddpm.status`; or "reference".
         settings: fingerprint of the settings that the number depends on.
         git_commit, data_hash, weights_hash, hardware: as in `ddpm.provenance`; SHA-256 hashes.
     """

@@ -256,10 +256,10 @@ def test_a_local_file_extends_nothing(layered):
         ("checkpoints: {evaluate: 5}", "step 5 is not kept"),
         ("checkpoints: {evaluate: best}", "'last' or 'minimum_fid'"),
         ("checkpoints: {seed: 0}", "is a seed of its samples too"),
-        ("pretrained: {revision: main}", "give either `file` or `repository`"),
-        ("pretrained: {file: x, repository: a/b}", "give either `file` or `repository`"),
+        ("pretrained: {revision: main}", "give either `file`, `repository` or `model`"),
+        ("pretrained: {file: x, repository: a/b}", "give either `file`, `repository` or `model`"),
         ("pretrained: {repository: ab}", "repository: String should match"),
-        ("pretrained: {file: x}", "published weights .* remove it"),
+        ("pretrained: {file: x}", "is not trained .* remove it"),
         ("{pretrained: {file: x}, seeds: [0, 1]}", "give one seed"),
     ],
 )

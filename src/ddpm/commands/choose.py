@@ -9,6 +9,7 @@ import math
 from ddpm.commands.arguments import add_model_arguments, require_model, require_trained
 from ddpm.errors import StudyError, WeightsError
 from ddpm.files import require_writable
+from ddpm.status import evaluated_at, has_diverged
 from ddpm.study import Study, layout
 from ddpm.study.fingerprint import training_fingerprint, weights_fingerprint
 
@@ -30,20 +31,23 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
         )
     path = layout.path(layout.CHOSEN, study.name, model=model, seed=seed)
     require_writable(path.parent)
-    from ddpm.evaluation.checkpoints import checkpoint_file
-    from ddpm.network.weights import TRAINED, read_weights, save_weights
+    from ddpm.evaluation.checkpoints import checkpoint_file, has_checkpoint
+    from ddpm.network.weights import read_weights, save_weights
 
-    tensors, provenance = read_weights(layout.path(layout.WEIGHTS, study.name, model=model, seed=seed))
+    _, provenance = read_weights(layout.path(layout.WEIGHTS, study.name, model=model, seed=seed))
     if provenance.get("settings") != training_fingerprint(study, model):
         raise WeightsError(
             f"{study.file}: {model} seed {seed} was trained with other settings; train it again "
             "(`ddpm train --restart`) or restore the settings"
         )
-    step, reason = study.model(model).training.steps, f"training {provenance['status']}"
-    if provenance["status"] == TRAINED:
-        step, reason = _choice(study, model, seed)
-        tensors, provenance = read_weights(checkpoint_file(study, model, seed, step))
-    result = {"settings": weights_fingerprint(study, model), "chosen": reason}
+    status = str(provenance["status"])
+    step, reason = _choice(study, model, seed)
+    if not has_checkpoint(study, model, seed, step):
+        step, reason = study.model(model).training.steps, f"training {status}"
+    elif has_diverged(status):
+        status = evaluated_at(status, step)
+    tensors, provenance = read_weights(checkpoint_file(study, model, seed, step))
+    result = {"status": status, "settings": weights_fingerprint(study, model), "chosen": reason}
     save_weights(path, tensors, provenance | result)
     logger.info(f"choose {model} seed {seed}: step {step:,}, {reason}")
 
@@ -53,10 +57,10 @@ def _choice(study: Study, model: str, seed: int) -> tuple[int, str]:
     checkpoints = study.model(model).checkpoints
     if isinstance(checkpoints.evaluate, int):
         return checkpoints.evaluate, "as checkpoints.evaluate says"
-    from ddpm.evaluation.checkpoints import best_step
+    from ddpm.evaluation.checkpoints import best_step, has_checkpoint
 
     step, fid = best_step(study, model, seed)
-    if math.isnan(fid):
+    if math.isnan(fid) and has_checkpoint(study, model, seed, step):
         raise WeightsError(f"{study.file}: {model} seed {seed}: no checkpoint has a finite FID to choose by")
-    count = len(study.model(model).candidates)
+    count = sum(has_checkpoint(study, model, seed, step) for step in study.model(model).candidates)
     return step, f"minimum FID of {count} checkpoints, {fid:.2f} of {checkpoints.images:,} samples each"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ddpm.commands.arguments import add_model_arguments, require_model
 from ddpm.provenance import git_commit
+from ddpm.status import is_evaluated
 from ddpm.study import Study, layout
 from ddpm.study.dependencies import bound_shards
 from ddpm.study.fingerprint import likelihood_fingerprint
@@ -41,7 +42,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     provenance = read_provenance(shards[0])
     rows_path = layout.path(layout.LIKELIHOOD_ROWS, study.name, **names)
     curve_path = layout.path(layout.RATE_DISTORTION, study.name, **names)
-    if provenance["status"] != "trained":
+    if not is_evaluated(provenance["status"]):
         write_measurements(rows_path, _rows(study, arguments, provenance, None, size))
         write_frame(curve_path, _empty_curve(), provenance)
         return

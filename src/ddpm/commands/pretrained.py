@@ -35,6 +35,11 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
             f"{study.file}: models.{model} has no `pretrained` weights; train it "
             f"(`ddpm train {study.file} --model {model}`) or add `pretrained`"
         )
+    if source.model is not None:
+        raise StudyError(
+            f"{study.file}: models.{model} uses the weights of {source.model} as they are, without import; "
+            f"sample it (`ddpm sample {study.file} --model {model}`)"
+        )
     target = layout.path(layout.IMPORTED, study.name, model=model, seed=seed)
     require_writable(target.parent)
     from ddpm.model import build_network

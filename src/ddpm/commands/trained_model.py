@@ -46,7 +46,13 @@ def open_trained_model(
 
     path = weights_file(study, model, seed)
     execution = Execution(settings.precision, settings.compiled)
-    here = {"git_commit": git_commit(), "hardware": hardware(device), "execution": str(execution)}
+    here: dict[str, Any] = {
+        "git_commit": git_commit(),
+        "hardware": hardware(device),
+        "execution": str(execution),
+    }
+    if (source := study.model(model).weights_of) is not None:
+        here |= {"model": model, "weights_of": source}
     try:
         trained = load_model(study, model, path, weights_fingerprint(study, model), device, execution)
     except DivergedError:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from ddpm.data.store import read_images
-from ddpm.errors import DataError, DivergedError
+from ddpm.errors import DataError
 from ddpm.evaluation.protocol import Score
 from ddpm.evaluation.quality import measure_quality, missing_scores, open_study_judge
 from ddpm.measurements import Measurement, read_measurements
@@ -24,6 +24,7 @@ from ddpm.network.weights import read_weights
 from ddpm.progress import Progress
 from ddpm.provenance import git_commit, hardware
 from ddpm.sampling.shards import draw_shard, shard_indices
+from ddpm.status import has_diverged
 from ddpm.study import Study, layout
 from ddpm.study.dependencies import checkpoint_rows
 from ddpm.study.fingerprint import checkpoint_fingerprint, training_fingerprint
@@ -41,20 +42,18 @@ def checkpoint_file(study: Study, model: str, seed: int, step: int) -> Path:
 def measure_checkpoint(study: Study, model: str, seed: int, step: int, device: str) -> list[Measurement]:
     """IS, and FID against the training split, of samples drawn with the weights of a step.
 
-    A run that diverged gives rows with value NaN and n 0, whatever its checkpoints are worth.
+    Of a run that diverged, a checkpoint from before counts if its weights are finite. Where there is none of
+    this step, the rows have value NaN and n 0. The status of the rows is the run's.
 
     Raises:
         WeightsError, DataError: an input is missing, damaged, or of other settings.
     """
     finished = layout.path(layout.WEIGHTS, study.name, model=model, seed=seed)
     _, run = read_weights(finished)
-    try:
-        trained = _load(study, model, finished, device)
-        if step != study.model(model).training.steps:
-            trained = _load(study, model, checkpoint_file(study, model, seed, step), device)
-    except DivergedError:
+    if not has_checkpoint(study, model, seed, step):
         scores = missing_scores(METRICS, "train", f"not measured: training {run['status']}")
         return _rows(study, model, seed, scores, run, device)
+    trained = _load(study, model, checkpoint_file(study, model, seed, step), device)
     title = f"checkpoint {model} seed {seed} step {step:,}"
     images = _draw(study, model, trained, title)
     train = read_images(study, study.model(model).dataset, "train")
@@ -65,11 +64,26 @@ def measure_checkpoint(study: Study, model: str, seed: int, step: int, device: s
         scores = measure_quality(images, train, "train", judge, METRICS, progress=progress)
     note = f"; of {len(images):,} samples of the averaged weights at step {step:,}"
     noted = [dataclasses.replace(score, protocol=score.protocol + note) for score in scores]
-    return _rows(study, model, seed, noted, trained.provenance, device)
+    return _rows(study, model, seed, noted, trained.provenance | {"status": run["status"]}, device)
+
+
+def has_checkpoint(study: Study, model: str, seed: int, step: int) -> bool:
+    """Whether a finished run has weights of a step to evaluate; a diverged one has those from before it.
+
+    Raises:
+        WeightsError: the run's weights, or a checkpoint that it has come to, are missing or damaged.
+    """
+    _, run = read_weights(layout.path(layout.WEIGHTS, study.name, model=model, seed=seed))
+    if not has_diverged(str(run["status"])):
+        return True
+    if step == study.model(model).training.steps or step > int(run["updates"]):
+        return False
+    tensors, _ = read_weights(checkpoint_file(study, model, seed, step))
+    return all(bool(tensor.isfinite().all()) for tensor in tensors.values())
 
 
 def best_step(study: Study, model: str, seed: int) -> tuple[int, float]:
-    """The step of minimum FID among a run's candidates, the earlier of equals, and that FID (NaN: diverged).
+    """The step of minimum FID among a run's candidates, the earlier of equals, and that FID (NaN for none).
 
     Raises:
         DataError: the measurements are missing, damaged, or of other settings.

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ddpm.errors import DataError
+from ddpm.status import is_evaluated
 from ddpm.study import Study
 from ddpm.study.dependencies import sample_shards
 from ddpm.study.fingerprint import sampling_fingerprint
@@ -20,8 +21,8 @@ class Samples:
     """One set of samples of a model.
 
     Attributes:
-        images: uint8 [n, C, H, W], by index; n is 0 if training diverged.
-        status: "trained" or "diverged at step n".
+        images: uint8 [n, C, H, W], by index; n is 0 if training diverged and left nothing to evaluate.
+        status: how training ended, as in `ddpm.status`.
         provenance: of the first shard; all shards agree but in what may differ between machines.
         non_finite: samples with an infinite or NaN pixel, which the shards hold as mid-grey.
         x0_hat: uint8 [columns, n, C, H, W], or None if it was not kept or not asked for.
@@ -62,7 +63,7 @@ def read_samples(study: Study, model: str, seed: int, sampling: int, *, progress
     status = str(provenance.get("status") or "trained")
     shards = [_shard(study, model, path, remedy) for path in paths]
     images, index = (np.concatenate(arrays) for arrays in zip(*shards, strict=True))
-    _check_index(paths, index, 0 if status.startswith("diverged") else study.sampling.images, remedy)
+    _check_index(paths, index, study.sampling.images if is_evaluated(status) else 0, remedy)
     x0_hat, steps = _progress(paths) if progressive else (None, None)
     non_finite = sum(int(record.get("non_finite") or 0) for record in records)
     return Samples(images, status, provenance, non_finite, x0_hat, steps)

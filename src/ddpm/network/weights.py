@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ddpm.errors import DivergedError, WeightsError
 from ddpm.files import write_bytes
+from ddpm.status import is_evaluated
 
 TRAINED = "trained"
 
@@ -35,7 +36,7 @@ def save_weights(path: str | Path, tensors: Mapping[str, Tensor], provenance: Ma
     Args:
         path: a .safetensors file.
         tensors: the averaged weights; empty if training diverged.
-        provenance: must hold `status`: "trained" or "diverged at step n".
+        provenance: must hold `status`, as in `ddpm.status`.
 
     Returns:
         the weights' hash, which is also kept in the file.
@@ -99,7 +100,7 @@ def load_weights(path: str | Path, network: nn.Module) -> dict[str, Any]:
         WeightsError: as `read_weights` and `check_weights`.
     """
     tensors, provenance = read_weights(path)
-    if provenance.get("status", TRAINED) != TRAINED:
+    if not is_evaluated(str(provenance.get("status", TRAINED))):
         raise DivergedError(f"{path}: holds no weights: training {provenance['status']}")
     check_weights(path, tensors, network)
     network.load_state_dict(tensors)

@@ -58,7 +58,9 @@ def _fetch(study: Study, job: Job) -> int:
     entry = read_registry().get(str(PurePath(file).relative_to(FOLDER)))
     if entry is not None:
         return entry.bytes
-    models = [name for name in study.models if study.model(name).pretrained is not None]
+    models = [
+        name for name in study.models if study.model(name).pretrained and not study.model(name).weights_of
+    ]
     found = [name for name in models if dependencies.pretrained_file(study, name) == file]
     return weights_bytes(study, found[0]) if found else 0
 

@@ -44,6 +44,15 @@ class ModelArtefactSettings(Settings):
     model: str
 
 
+class TextNumbersSettings(ModelArtefactSettings):
+    """The CIFAR-10 numbers of the text, of one model."""
+
+    fixed_small: str | None = Field(
+        None,
+        description="Model of the same weights with `variance: fixed_small` (section 3.2); null for none.",
+    )
+
+
 class ComparisonSettings(Settings):
     """Every published number beside ours, with a verdict: for the tables that the study builds."""
 
@@ -106,7 +115,7 @@ class ArtefactSettings(Settings):
     table1: Table1Settings | None = None
     table2: Table2Settings | None = None
     table4: ModelArtefactSettings | None = None
-    text_numbers: ModelArtefactSettings | None = None
+    text_numbers: TextNumbersSettings | None = None
     comparison: ComparisonSettings | None = None
     figure1: GridSettings | None = None
     figure2: TrajectorySettings | None = None
@@ -153,6 +162,8 @@ class ArtefactSettings(Settings):
             return list(settings.models)
         if isinstance(settings, ComparisonSettings):
             return list(dict.fromkeys(model for table in self.compared for model in self.models_of(table)))
+        if isinstance(settings, TextNumbersSettings) and settings.fixed_small is not None:
+            return [settings.model, settings.fixed_small]
         if isinstance(settings, ModelArtefactSettings):
             return [settings.model]
         return list(self.rows_of(artefact).values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ddpm.study.artefacts import ChainsSettings, GridSettings, NeighboursSettings
+from ddpm.study.base import Settings
 from ddpm.study.fingerprint import keeps_progress
 from ddpm.study.layers import StudyFile
 from ddpm.study.settings import Study
@@ -14,6 +15,7 @@ def problems(file: StudyFile, study: Study) -> list[str]:
     names = _unknown_names(file, study)
     # The other checks follow names, so they wait until the names are right.
     return names or [
+        *_unusable_weights(file, study),
         *_unsuitable_networks(file, study),
         *_impossible_times(file, study),
         *_too_few_samples(file, study),
@@ -25,6 +27,9 @@ def problems(file: StudyFile, study: Study) -> list[str]:
 
 def _unknown_names(file: StudyFile, study: Study) -> list[str]:
     uses = [(("models", name, "dataset"), study.model(name).dataset, "data set") for name in study.models]
+    for name in study.models:
+        if (source := study.model(name).weights_of) is not None:
+            uses.append((("models", name, "pretrained", "model"), source, "model"))  # type: ignore[arg-type]
     if study.quality.features.kind == "classifier":
         uses.append((("quality", "features", "dataset"), study.quality.features.dataset, "data set"))
     for artefact in study.artefacts.chosen:
@@ -105,13 +110,49 @@ def _too_few_samples(file: StudyFile, study: Study) -> list[str]:
 def _untrained_models(file: StudyFile, study: Study) -> list[str]:
     """Curves over training of models that are not trained here."""
     return [
-        f"{file.where(('artefacts', name, 'models'))}: artefacts.{name}.models: {model} has published "
-        "weights (`pretrained`), so there is no training to show; remove it"
+        f"{file.where(('artefacts', name, 'models'))}: artefacts.{name}.models: {model} is not "
+        "trained (`pretrained`), so there is no training to show; remove it"
         for name in ("training_curves", "checkpoints")
         if name in study.artefacts.chosen
         for model in study.artefacts.models_of(name)
         if study.model(model).pretrained is not None
     ]
+
+
+def _unusable_weights(file: StudyFile, study: Study) -> list[str]:
+    """Models that take the weights of another model which do not fit them."""
+    found = []
+    for name in study.models:
+        if (source := study.model(name).weights_of) is not None:
+            key = ("models", name, "pretrained", "model")
+            reason = _unusable(study, name, source)
+            found += [f"{file.where(key)}: {'.'.join(key)}: {reason}"] if reason else []
+    return found
+
+
+def _unusable(study: Study, name: str, source: str) -> str:
+    """Why a model cannot use the weights of another; "" if it can."""
+    model, other = study.model(name), study.model(source)
+    if source == name:
+        return "a model cannot take its own weights; name another, or remove `pretrained`"
+    if other.weights_of is not None:
+        return (
+            f"{source} takes its weights from {other.weights_of} itself; name a model with weights of its own"
+        )
+    fixed = ("timesteps", "schedule", "beta_start", "beta_end", "prediction")
+    differing = [f"diffusion.{key}" for key in fixed if _differ(model.diffusion, other.diffusion, key)]
+    if "learned" in (model.diffusion.variance, other.diffusion.variance):
+        differing += ["diffusion.variance"] if _differ(model.diffusion, other.diffusion, "variance") else []
+    differing += [key for key in ("network", "dataset") if _differ(model, other, key)]
+    if differing:
+        return f"{source} differs in {', '.join(differing)}; only a fixed `diffusion.variance` may be another"
+    if missing := [seed for seed in model.seeds if seed not in other.seeds]:
+        return f"{source} has no seed {missing[0]}, only {other.seeds}; change `seeds` of one of them"
+    return ""
+
+
+def _differ(one: Settings, other: Settings, key: str) -> bool:
+    return bool(getattr(one, key) != getattr(other, key))
 
 
 def _unusual_images(file: StudyFile, study: Study) -> list[str]:

@@ -24,7 +24,7 @@ def artefact_inputs(study: Study, artefact: str) -> Inputs:
         return _quality_table_inputs(study, artefact, models)
     if artefact == "text_numbers":
         return {
-            "rows": _quality_rows(study, models) + _likelihood_rows(study, models),
+            "rows": _quality_rows(study, models) + _likelihood_rows(study, models[:1]),
             "published": [PUBLISHED],
         }
     if artefact == "comparison":
@@ -70,8 +70,10 @@ def chain_inputs(study: Study, figure: str) -> list[str]:
 
 
 def weights_file(study: Study, model: str, seed: object) -> str:
-    """The weights of a training run that are evaluated: trained, chosen among checkpoints, or imported."""
+    """The weights of a training run that are evaluated: trained, chosen, imported, or another model's."""
     settings = study.model(model)
+    if settings.weights_of is not None:
+        return weights_file(study, settings.weights_of, seed)
     pattern = layout.WEIGHTS if settings.checkpoints.evaluate == "last" else layout.CHOSEN
     pattern = pattern if settings.pretrained is None else layout.IMPORTED
     return _fill(pattern, study, model=model, seed=seed)
@@ -102,10 +104,10 @@ def pretrained_file(study: Study, model: str) -> str:
     """Where the published weights of a model lie: fetched from Hugging Face, or as the study says.
 
     Raises:
-        ValueError: the model is trained.
+        ValueError: the model is trained, or uses another model's weights.
     """
     source = study.model(model).pretrained
-    if source is None:
+    if source is None or source.model is not None:
         raise ValueError(f"{model} has no published weights")
     if source.file is not None:
         return source.file

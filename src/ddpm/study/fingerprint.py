@@ -50,6 +50,8 @@ def training_fingerprint(study: Study, model: str) -> str:
 def weights_fingerprint(study: Study, model: str) -> str:
     """What the evaluated weights depend on: training, the choice among checkpoints, or their source."""
     settings = study.model(model)
+    if settings.weights_of is not None:
+        return weights_fingerprint(study, settings.weights_of)
     if settings.pretrained is not None:
         return fingerprint("pretrained", settings.network, settings.diffusion, settings.pretrained)
     if settings.checkpoints.evaluate == "last":
@@ -58,6 +60,15 @@ def weights_fingerprint(study: Study, model: str) -> str:
         measured = [checkpoint_fingerprint(study, model), settings.checkpoints.steps]
         return fingerprint("minimum FID", measured)
     return fingerprint("step", training_fingerprint(study, model), settings.checkpoints.evaluate)
+
+
+def model_fingerprint(study: Study, model: str) -> str:
+    """What a model with its evaluated weights depends on: they, and its own process if they are another's."""
+    settings = study.model(model)
+    weights = weights_fingerprint(study, model)
+    if settings.weights_of is None:
+        return weights
+    return fingerprint("weights of another model", weights, settings.network, settings.diffusion)
 
 
 def training_job_fingerprint(study: Study, model: str) -> str:
@@ -91,7 +102,7 @@ def features_fingerprint(study: Study) -> str:
 def sampling_fingerprint(study: Study, model: str) -> str:
     """What a model's samples depend on, its weights included."""
     return fingerprint(
-        "sampling", weights_fingerprint(study, model), study.sampling, keeps_progress(study, model)
+        "sampling", model_fingerprint(study, model), study.sampling, keeps_progress(study, model)
     )
 
 
@@ -104,7 +115,7 @@ def quality_fingerprint(study: Study, model: str) -> str:
 
 def likelihood_fingerprint(study: Study, model: str) -> str:
     """What a model's bound depends on, its weights included."""
-    return fingerprint("likelihood", weights_fingerprint(study, model), study.likelihood)
+    return fingerprint("likelihood", model_fingerprint(study, model), study.likelihood)
 
 
 def chain_fingerprint(study: Study, figure: str) -> str:
@@ -113,7 +124,7 @@ def chain_fingerprint(study: Study, figure: str) -> str:
     settings, sampling = study.artefacts.chosen[figure], study.sampling
     return fingerprint(
         "chain",
-        weights_fingerprint(study, model),
+        model_fingerprint(study, model),
         settings,
         study.sampling_seeds(model)[0],
         sampling.precision,

@@ -137,7 +137,7 @@ class CheckpointSettings(Settings):
 
 
 class PretrainedSettings(Settings):
-    """Published weights that stand in for training: a local file or folder, or a Hugging Face repository.
+    """Weights that stand in for training: a file or folder, a Hugging Face repository, or another model's.
 
     Understood are diffusers' UNet2DModel, the authors' TensorFlow variables as .npz, pesser's checkpoints,
     and this project's own weights.
@@ -160,10 +160,20 @@ class PretrainedSettings(Settings):
         None, description="Whether they are averaged (EMA) weights, for the tables' notes; null if unknown."
     )
 
+    # No part of fingerprints itself: those of the other model's weights are.
+    model: Name | None = Field(
+        None,
+        description="Another model of this study, whose evaluated weights this one samples with its own "
+        "variance; seed by seed.",
+        json_schema_extra=RUNTIME_ONLY,
+    )
+
     @model_validator(mode="after")
     def _one_place(self) -> PretrainedSettings:
-        if (self.file is None) == (self.repository is None):
-            raise ValueError("give either `file` or `repository`")
+        if sum(place is not None for place in (self.file, self.repository, self.model)) != 1:
+            raise ValueError("give either `file`, `repository` or `model`")
+        if self.model is not None and (self.sha256, self.averaged) != (None, None):
+            raise ValueError("model: its weights are this study's own; remove `sha256` and `averaged`")
         return self
 
 
@@ -176,7 +186,7 @@ class ModelSettings(Settings):
     training: TrainingSettings = TrainingSettings()
     checkpoints: CheckpointSettings = CheckpointSettings()
     pretrained: PretrainedSettings | None = Field(
-        None, description="Published weights to evaluate instead of training."
+        None, description="Weights to evaluate instead of training: published ones, or another model's."
     )
     seeds: list[Seed] = Field([0], min_length=1, description="One training run for each seed.")
     sampling_seeds: list[Seed] | None = Field(
@@ -185,6 +195,11 @@ class ModelSettings(Settings):
         description="One set of samples for each seed; null for those of `sampling.seeds`.",
         json_schema_extra=RUNTIME_ONLY,
     )
+
+    @property
+    def weights_of(self) -> str | None:
+        """The other model of the study whose weights are used; None for weights of its own."""
+        return None if self.pretrained is None else self.pretrained.model
 
     @property
     def candidates(self) -> list[int]:
@@ -202,7 +217,7 @@ class ModelSettings(Settings):
 
     @model_validator(mode="after")
     def _published_weights_have_one_seed(self) -> ModelSettings:
-        if self.pretrained is not None and len(self.seeds) > 1:
+        if self.pretrained is not None and self.weights_of is None and len(self.seeds) > 1:
             raise ValueError("seeds: published weights are one training run; give one seed")
         return self
 

@@ -24,7 +24,8 @@ def metrics(files: Sequence[str]) -> Metrics:
         NLL in bits/dim. A model whose training diverged has no numbers.
     """
     rows = read_measurements(files)
-    finished = rows["status"].eq("trained") & rows["metric"].isin(REPORTED) & rows["reverse_steps"].isna()
+    measured = rows["value"].notna() & rows["status"].ne("reference")
+    finished = measured & rows["metric"].isin(REPORTED) & rows["reverse_steps"].isna()
     found: Metrics = {}
     for (model, metric, split), values in (
         rows[finished].fillna({"split": ""}).groupby(["model", "metric", "split"])["value"]

@@ -17,6 +17,7 @@ from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullForma
 from ddpm.artefacts.figures import wording
 from ddpm.artefacts.figures.style import INK, PAGE_WIDTH, SERIES, chart
 from ddpm.measurements import read_measurements
+from ddpm.status import has_diverged
 from ddpm.study.dependencies import Inputs, checkpoint_rows, training_runs
 from ddpm.study.settings import Study
 
@@ -126,7 +127,7 @@ def _read(study: Study, model: str, seed: int) -> Run:
     return Run(
         model=model,
         seed=seed,
-        status=next((status for status in statuses if wording.has_diverged(status)), "trained"),
+        status=next((status for status in statuses if has_diverged(status)), "trained"),
         steps=steps,
         fid=fid,
         images=int(every["n"].fillna(0).max()) if len(every) else 0,
@@ -140,7 +141,7 @@ def _only(values: pd.Series) -> float:
 
 def _run_label(run: Run, seeds: int) -> str:
     label = run.model if seeds == 1 else f"{run.model}, seed {run.seed}"
-    return f"{label}: {run.status}" if wording.has_diverged(run.status) else label
+    return f"{label}: {run.status}" if has_diverged(run.status) else label
 
 
 def _draw_run(axes: Axes, run: Run, look: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from ddpm.artefacts.figures import wording
 from ddpm.artefacts.figures.style import OURS, PAGE_WIDTH, PAPER, chart
 from ddpm.artefacts.published import read_published
 from ddpm.measurements import read_measurements
+from ddpm.status import has_diverged
 from ddpm.study.dependencies import Inputs
 from ddpm.study.settings import Study
 
@@ -112,9 +113,10 @@ def _measured(rows: pd.DataFrame, metric: str) -> Course:
 
 def _remark(rows: pd.DataFrame) -> str:
     """How many samples were measured, or why none were."""
-    status = next((text for text in rows["status"].dropna() if wording.has_diverged(text)), "trained")
+    status = next((text for text in rows["status"].dropna() if has_diverged(text)), "trained")
     images = rows["n"].max()
-    return wording.divergence(status) or ("" if pd.isna(images) else f", {images:,} samples")
+    count = "" if pd.isna(images) or not images else f", {images:,} samples"
+    return count + wording.divergence(status)
 
 
 def _published(curve: Sequence[tuple[int, float]]) -> Course:

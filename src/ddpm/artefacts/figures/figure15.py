@@ -10,6 +10,7 @@ from ddpm.artefacts.figures.image_grid import Grid
 from ddpm.artefacts.figures.page import Margins, Page, resolution
 from ddpm.artefacts.figures.reading import read_images, status_of
 from ddpm.artefacts.figures.style import LABEL_SIZE, PAGE_WIDTH
+from ddpm.status import is_evaluated
 from ddpm.study.dependencies import Inputs
 from ddpm.study.settings import Study
 
@@ -22,7 +23,7 @@ def draw(study: Study, inputs: Inputs) -> Figure:
     path = inputs["neighbours"][0]
     title = wording.heading(study, "Nearest training images", study.artefacts.figure15.model)
     status = status_of(path)
-    if wording.has_diverged(status):
+    if not is_evaluated(status):
         return wording.empty_figure(title, status)
     arrays = read_images(path, samples=4, pixel_neighbours=5, feature_neighbours=5)
     panels = {"in pixel space": arrays["pixel_neighbours"], "in feature space": arrays["feature_neighbours"]}

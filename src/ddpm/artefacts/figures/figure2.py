@@ -12,6 +12,7 @@ from ddpm.artefacts.figures.image_grid import enlarged
 from ddpm.artefacts.figures.page import Page, resolution
 from ddpm.artefacts.figures.reading import read_images, status_of
 from ddpm.artefacts.figures.style import FAINT, INK, SMALL_SIZE
+from ddpm.status import is_evaluated
 from ddpm.study.dependencies import Inputs
 from ddpm.study.settings import Study
 from ddpm.traced_files import read_arrays
@@ -30,7 +31,7 @@ def draw(study: Study, inputs: Inputs) -> Figure:
     path = inputs["chains"][0]
     title = wording.heading(study, "The reverse and the forward process", study.artefacts.figure2.model)
     status = status_of(path)
-    if wording.has_diverged(status):
+    if not is_evaluated(status):
         return model_figure({}, wording.absence(status), title)
     thumbnails = read_images(path, **dict.fromkeys(NODES, 3))
     t = int(read_arrays(path, "t")["t"])

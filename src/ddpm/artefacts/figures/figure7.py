@@ -12,6 +12,7 @@ from ddpm.artefacts.figures.image_grid import Grid
 from ddpm.artefacts.figures.page import Margins, Page, Resolution, resolution
 from ddpm.artefacts.figures.reading import read_images, status_of
 from ddpm.artefacts.figures.style import LABEL_SIZE, PAGE_WIDTH, VERMILION
+from ddpm.status import is_evaluated
 from ddpm.study.dependencies import Inputs
 from ddpm.study.settings import Study
 from ddpm.traced_files import read_arrays
@@ -25,7 +26,7 @@ def draw(study: Study, inputs: Inputs) -> Figure:
     path = inputs["chains"][0]
     title = wording.heading(study, "Samples that share a latent", study.artefacts.figure7.model)
     status = status_of(path)
-    if wording.has_diverged(status):
+    if not is_evaluated(status):
         return wording.empty_figure(title, status)
     images = read_images(path, latents=4, samples=5)
     return shared_latents_figure(read_arrays(path, "t")["t"], images["latents"], images["samples"], title)

@@ -10,6 +10,7 @@ from ddpm.artefacts.figures.page import Margins, Page, resolution
 from ddpm.artefacts.figures.reading import status_of
 from ddpm.artefacts.figures.schematic import draw_schematic
 from ddpm.artefacts.figures.style import PAGE_WIDTH
+from ddpm.status import is_evaluated
 from ddpm.study.dependencies import Inputs
 from ddpm.study.settings import Study
 
@@ -25,7 +26,7 @@ def draw(study: Study, inputs: Inputs) -> Figure:
     steps = ", ".join(map(str, settings.steps))
     title = wording.heading(study, f"Interpolation after {steps} diffusion steps", settings.model)
     status = status_of(path)
-    if wording.has_diverged(status):
+    if not is_evaluated(status):
         return wording.empty_figure(title, status)
     return pairs_figure(interpolation.read(path), title)
 

@@ -10,6 +10,7 @@ from ddpm.artefacts.figures.interpolation import HEADER, Interpolations
 from ddpm.artefacts.figures.page import Margins, Page, resolution
 from ddpm.artefacts.figures.reading import status_of
 from ddpm.artefacts.figures.style import PAGE_WIDTH
+from ddpm.status import is_evaluated
 from ddpm.study.dependencies import Inputs
 from ddpm.study.settings import Study
 
@@ -22,7 +23,7 @@ def draw(study: Study, inputs: Inputs) -> Figure:
     path = inputs["chains"][0]
     title = wording.heading(study, "Coarse-to-fine interpolation", study.artefacts.figure9.model)
     status = status_of(path)
-    if wording.has_diverged(status):
+    if not is_evaluated(status):
         return wording.empty_figure(title, status)
     return steps_figure(interpolation.read(path), title)
 

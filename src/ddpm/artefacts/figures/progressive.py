@@ -9,6 +9,7 @@ from ddpm.artefacts.figures.image_grid import Grid
 from ddpm.artefacts.figures.page import Margins, Page, resolution
 from ddpm.artefacts.figures.reading import Chains, first_chains, status_of
 from ddpm.artefacts.figures.style import LABEL_SIZE, PAGE_WIDTH
+from ddpm.status import is_evaluated
 from ddpm.study.artefacts import ChainsSettings
 from ddpm.study.dependencies import Inputs
 from ddpm.study.settings import Study
@@ -20,7 +21,7 @@ def draw(study: Study, inputs: Inputs, settings: ChainsSettings) -> Figure:
     """The first chains of the artefact's model, one a row."""
     title = wording.heading(study, "Progressive generation", settings.model)
     status = status_of(inputs["samples"][0])
-    if wording.has_diverged(status):
+    if not is_evaluated(status):
         return wording.empty_figure(title, status)
     chains = first_chains(inputs["samples"], settings.rows)
     return chains_figure(chains, study.model(settings.model).diffusion.timesteps, title)

@@ -10,6 +10,7 @@ from ddpm.artefacts.figures.image_grid import Grid
 from ddpm.artefacts.figures.page import Page, resolution
 from ddpm.artefacts.figures.reading import first_samples, status_of
 from ddpm.artefacts.figures.style import PAGE_WIDTH
+from ddpm.status import is_evaluated
 from ddpm.study.artefacts import GridSettings
 from ddpm.study.dependencies import Inputs
 from ddpm.study.settings import Study
@@ -21,7 +22,7 @@ def draw(study: Study, inputs: Inputs, settings: GridSettings) -> Figure:
     """The first rows x columns samples of the artefact's model."""
     title = wording.heading(study, "Samples", settings.model)
     status = status_of(inputs["samples"][0])
-    if wording.has_diverged(status):
+    if not is_evaluated(status):
         return wording.empty_figure(title, status)
     images = first_samples(inputs["samples"], settings.rows * settings.columns)
     return grid_figure(images, settings.rows, settings.columns, title)

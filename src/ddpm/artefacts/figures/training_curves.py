@@ -15,6 +15,7 @@ from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullForma
 from ddpm.artefacts.figures import wording
 from ddpm.artefacts.figures.reading import status_of
 from ddpm.artefacts.figures.style import PAGE_WIDTH, SERIES, chart
+from ddpm.status import has_diverged
 from ddpm.study.dependencies import Inputs, training_runs
 from ddpm.study.models import DiffusionSettings
 from ddpm.study.settings import Study
@@ -91,7 +92,7 @@ def _draw_panel(axes: Axes, runs: Sequence[Run]) -> None:
             "linestyle": _STYLES[index % len(_STYLES)],
         }
         shown = np.isfinite(run.loss) & (run.loss > 0)
-        diverged = wording.has_diverged(run.status)
+        diverged = has_diverged(run.status)
         label = f"seed {run.seed}: {run.status}" if diverged else f"seed {run.seed}"
         # A diverged run ends in a cross on its last finite loss.
         mark: dict[str, Any] = (
@@ -100,7 +101,7 @@ def _draw_panel(axes: Axes, runs: Sequence[Run]) -> None:
             else {}
         )
         axes.plot(run.steps[shown], run.loss[shown], linewidth=1.1, label=label, **look, **mark)
-    if len(runs) > 1 or any(wording.has_diverged(run.status) for run in runs):
+    if len(runs) > 1 or any(has_diverged(run.status) for run in runs):
         # Room for the legend above the curves, where losses begin.
         low, high = axes.get_ylim()
         axes.set_ylim(low, high * (high / low) ** (0.05 + 0.13 * len(runs)))

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from ddpm.artefacts.figures.page import DPI, Page
 from ddpm.artefacts.figures.style import LABEL_SIZE
+from ddpm.status import has_diverged, is_evaluated
 from ddpm.study.settings import Study
 
 
@@ -14,19 +15,16 @@ def heading(study: Study, subject: str, model: str | None = None) -> str:
     return " \u2014 ".join(part for part in (subject, study.title, model) if part)
 
 
-def has_diverged(status: str) -> bool:
-    """True for the status of a model whose training met a non-finite loss."""
-    return status.startswith("diverged")
-
-
 def absence(status: str) -> str:
     """A sentence for the place of a diverged model's images."""
     return f"Nothing to show: the training of this model {status}."
 
 
 def divergence(status: str) -> str:
-    """What to add to the name of a diverged model's missing curve; nothing for a trained model."""
-    return f" (no values: training {status})" if has_diverged(status) else ""
+    """What to add to the name of a diverged model's curve; nothing for a trained model."""
+    if not has_diverged(status):
+        return ""
+    return f" (training {status})" if is_evaluated(status) else f" (no values: training {status})"
 
 
 def empty_figure(title: str, status: str) -> Figure:

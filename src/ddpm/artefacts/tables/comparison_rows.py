@@ -64,11 +64,11 @@ def _of_quality_table(
 
 
 def _of_text(study: Study, published: Published, rows: pd.DataFrame) -> Iterator[Compared]:
-    ours = text_numbers.measured_model(study, rows)
-    for text in text_numbers.NUMBERS:
+    ours = text_numbers.measured_models(study, rows)
+    for text in text_numbers.shown_numbers(study):
         number = text.published(published)
         compared = _measured(
-            ours, "text_numbers", text_numbers.ROW, text.measure, number, text.group, text.name
+            ours[text.of], "text_numbers", text.of, text.measure, number, text.group, text.name
         )
         yield dataclasses.replace(compared, reproductions=published.reproductions(number))
 

@@ -49,7 +49,8 @@ class MeasuredModels:
 
     def shown_status(self, row: str) -> str:
         """How the training of a row's model ended, or that it was not trained here."""
-        published = self.study.model(self.models[row]).pretrained is not None
+        settings = self.study.model(self.models[row])
+        published = settings.pretrained is not None and settings.weights_of is None
         return "published weights" if published else self.statuses[row]
 
     def best(self, row: str) -> list[str]:

@@ -73,10 +73,13 @@ def evaluated_weights(settings: ModelSettings) -> str:
 
 
 def _not_trained(study: Study, models: Sequence[str]) -> list[str]:
+    sources = {model: source for model in models if (source := study.model(model).pretrained) is not None}
     return [
-        f"{model} was not trained here: published weights {origin(source)}; {_AVERAGED[source.averaged]}."
-        for model in models
-        if (source := study.model(model).pretrained) is not None
+        f"{model} was not trained again: it has the evaluated weights of {source.model}."
+        if source.model is not None
+        else f"{model} was not trained here: published weights {origin(source)}; "
+        f"{_AVERAGED[source.averaged]}."
+        for model, source in sources.items()
     ]
 
 
@@ -139,6 +142,7 @@ def protocol_notes(rows: pd.DataFrame) -> list[str]:
     notes: dict[tuple[str, str], list[str]] = {}
     for metric, of_metric in rows.groupby("metric", sort=False):
         for protocol, same in of_metric.groupby("protocol", sort=False):
-            n = count([int(number) for number in same["n"].dropna()])
-            notes.setdefault((str(protocol), n), []).append(str(metric))
-    return [f"{', '.join(metrics)}: {protocol} ({n} images)." for (protocol, n), metrics in notes.items()]
+            numbers = [int(number) for number in same["n"].dropna()]
+            images = f" ({count(numbers)} images)" if numbers else ""
+            notes.setdefault((str(protocol), images), []).append(str(metric))
+    return [f"{', '.join(metrics)}: {protocol}{images}." for (protocol, images), metrics in notes.items()]

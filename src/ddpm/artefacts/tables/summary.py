@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import pandas as pd
 
 from ddpm.artefacts.tables.measures import Measure
 from ddpm.errors import DataError
+from ddpm.status import has_diverged, is_evaluated
 
 OVER_TRAINING = "training seeds"
 
@@ -68,8 +69,7 @@ def summarise(rows: pd.DataFrame, measure: Measure) -> Summary:
     """
     entered = _of_measure(rows, measure)
     _check_once(entered, measure)
-    diverged = is_diverged(entered)
-    runs = entered[~diverged]
+    runs = entered[~lacks_values(entered)]
     by_seed = runs.groupby("training_seed", dropna=False)["value"]
     sampled = by_seed.size()
     return Summary(
@@ -81,7 +81,7 @@ def summarise(rows: pd.DataFrame, measure: Measure) -> Summary:
         sampling_seeds=int(sampled.min()) if len(sampled) else 0,
         n=int(runs["n"].min()) if runs["n"].notna().any() else None,
         # A diverged run may have left no row of this very metric: its other rows say why.
-        rows=entered if len(entered) else rows[is_diverged(rows)],
+        rows=entered if len(entered) else rows[lacks_values(rows)],
     )
 
 
@@ -93,7 +93,7 @@ def require_runs(rows: pd.DataFrame, model: str, seeds: Iterable[int], measures:
     """
     for seed in seeds:
         run = rows[rows["training_seed"] == seed]
-        if is_diverged(run).any():
+        if lacks_values(run).any():
             continue
         for measure in measures:
             if measure.required and _of_measure(run, measure).empty:
@@ -105,8 +105,8 @@ def require_runs(rows: pd.DataFrame, model: str, seeds: Iterable[int], measures:
 
 
 def status_of(rows: pd.DataFrame, seeds: Sequence[int]) -> str:
-    """How training ended: "trained", "diverged at step n", or which of several seeds diverged."""
-    diverged = rows[is_diverged(rows)].drop_duplicates("training_seed")
+    """How training ended: as in `ddpm.status`, or which of several seeds diverged."""
+    diverged = rows[_where(rows, has_diverged)].drop_duplicates("training_seed")
     if diverged.empty:
         return "trained"
     if len(seeds) == 1:
@@ -116,9 +116,13 @@ def status_of(rows: pd.DataFrame, seeds: Sequence[int]) -> str:
     return f"{len(diverged)} of {len(seeds)} seeds diverged: {which}"
 
 
-def is_diverged(rows: pd.DataFrame) -> pd.Series:
-    """Which rows belong to runs whose training met a non-finite loss."""
-    return rows["status"].fillna("").astype(str).str.startswith("diverged")
+def lacks_values(rows: pd.DataFrame) -> pd.Series:
+    """Which rows belong to runs that diverged and left no weights to evaluate."""
+    return _where(rows, lambda status: not is_evaluated(status))
+
+
+def _where(rows: pd.DataFrame, holds: Callable[[str], bool]) -> pd.Series:
+    return rows["status"].fillna("").astype(str).map(holds).astype(bool)
 
 
 def best_of(summaries: dict[str, Summary], measure: Measure) -> set[str]:

@@ -12,6 +12,7 @@ from ddpm.artefacts.published import Published, PublishedNumber
 from ddpm.artefacts.tables import trace
 from ddpm.artefacts.tables.comparability import TIMESTEPS
 from ddpm.errors import DataError
+from ddpm.status import is_evaluated
 from ddpm.study.settings import Study
 from ddpm.traced_files import read_frame, read_provenance
 
@@ -125,6 +126,5 @@ def _source(study: Study, model: str, provenance: dict[str, Any]) -> dict[str, A
         "status": "trained",
         "protocol": _PROTOCOL,
     } | known
-    diverged = "diverged" in str(source["status"])
     images = study.likelihood.evaluated(study.datasets[settings.dataset].split_sizes["test"])
-    return source | {"n": 0 if diverged else images}
+    return source | {"n": images if is_evaluated(str(source["status"])) else 0}

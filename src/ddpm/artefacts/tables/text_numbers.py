@@ -1,8 +1,9 @@
-"""The CIFAR-10 numbers of the paper's text for L_simple: quality, rate and distortion, the bound's parts."""
+"""The CIFAR-10 numbers of the paper's text for L_simple: quality, the bound's parts, variance, model size."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -12,6 +13,7 @@ from ddpm.artefacts.tables import measures, notes, trace
 from ddpm.artefacts.tables.built import BuiltTable
 from ddpm.artefacts.tables.measured_models import MeasuredModels, csv_frame
 from ddpm.artefacts.tables.measures import TEXT, Measure
+from ddpm.artefacts.tables.model_size import with_parameters
 from ddpm.artefacts.tables.nll_gap import with_gap
 from ddpm.artefacts.tables.rendering import numbers
 from ddpm.artefacts.tables.rendering.view import Cell, Column, Group, Line, View
@@ -20,8 +22,11 @@ from ddpm.study.dependencies import artefact_inputs
 from ddpm.study.settings import Study
 
 ROW = "L_simple"
+# The same weights with the other fixed variance, if the study has such a model.
+FIXED_SMALL = "fixed_small"
 _TITLE = "Numbers in the text. The L_simple model on CIFAR-10: sample quality, and lossless compression"
-_QUALITY, _CODING = "Sample quality", "Lossless compression"
+_QUALITY, _CODING, _SIZE = "Sample quality", "Lossless compression", "Model size"
+_VARIANCE = "Sample quality with the reverse variance fixed_small"
 _COLUMNS = (
     *("group", "row", "label", "metric", "split", "unit", "published_data", "published_bound", "published"),
     *("published_spread", "published_item", "published_note", "measured_data", "model", "status"),
@@ -46,6 +51,7 @@ class TextNumber:
         group, label: heading and row of this table.
         name: a short name.
         unit: its unit; "" for none.
+        of: which of the measured models it is of: ROW or FIXED_SMALL.
     """
 
     measure: Measure
@@ -56,6 +62,12 @@ class TextNumber:
     label: str
     name: str
     unit: str = ""
+    of: str = ROW
+
+    @property
+    def key(self) -> str:
+        """Its row in the CSV file."""
+        return self.measure.column if self.of == ROW else f"{self.measure.column}_{self.of}"
 
     def published(self, published: Published) -> PublishedNumber:
         """The number as published.
@@ -90,7 +102,43 @@ NUMBERS = (
     ),
     TextNumber(measures.RMSE, "text", "RMSE", "test", _CODING, "Distortion (RMSE)", "RMSE", _GREY),
     TextNumber(measures.PRIOR, "text", "L_T", None, _CODING, "Prior term L_T", "L_T", _BITS),
+    TextNumber(measures.PARAMETERS, "text", "CIFAR-10", None, _SIZE, "Parameters", "parameters", "million"),
 )
+OF_FIXED_SMALL = (
+    TextNumber(measures.IS, "text", FIXED_SMALL, None, _VARIANCE, "IS", "IS", of=FIXED_SMALL),
+    TextNumber(
+        measures.FID,
+        "text",
+        FIXED_SMALL,
+        "train",
+        _VARIANCE,
+        "FID against train",
+        "FID (train)",
+        of=FIXED_SMALL,
+    ),
+)
+
+
+def shown_numbers(study: Study) -> list[TextNumber]:
+    """The numbers that a study's table has."""
+    settings = study.artefacts.text_numbers
+    assert settings is not None
+    return [*NUMBERS, *(OF_FIXED_SMALL if settings.fixed_small else ())]
+
+
+def measured_models(study: Study, rows: pd.DataFrame) -> dict[str, MeasuredModels]:
+    """The measured numbers of the study's models, by what they are of: ROW, and FIXED_SMALL if there is one.
+
+    Raises:
+        DataError: a number is missing.
+    """
+    settings = study.artefacts.text_numbers
+    assert settings is not None
+    found = {ROW: measured_model(study, rows)}
+    if settings.fixed_small:
+        models = {FIXED_SMALL: settings.fixed_small}
+        found[FIXED_SMALL] = MeasuredModels(study, rows, models, measures.TEXT_FIXED_SMALL)
+    return found
 
 
 def measured_model(study: Study, rows: pd.DataFrame) -> MeasuredModels:
@@ -99,8 +147,8 @@ def measured_model(study: Study, rows: pd.DataFrame) -> MeasuredModels:
     Raises:
         DataError: a number is missing.
     """
-    [model] = study.artefacts.models_of("text_numbers")
-    ours = MeasuredModels(study, with_gap(rows), {ROW: model}, TEXT)
+    model = study.artefacts.models_of("text_numbers")[0]
+    ours = MeasuredModels(study, with_parameters(with_gap(rows), study, model), {ROW: model}, TEXT)
     # What was measured is the NLL of each split: the trace lists these in place of the gap.
     of_model = ours.summaries[ROW]
     nll = pd.concat([of_model[measure.column].rows for measure in (measures.NLL_TEST, measures.NLL_TRAIN)])
@@ -118,10 +166,10 @@ def build(study: Study) -> BuiltTable:
     """
     inputs = artefact_inputs(study, "text_numbers")
     published = read_published(inputs["published"][0])
-    ours = measured_model(study, read_measurements(inputs["rows"]))
-    model = ours.models[ROW]
+    found = measured_models(study, read_measurements(inputs["rows"]))
+    shown, models = shown_numbers(study), study.artefacts.models_of("text_numbers")
     return BuiltTable(
-        frame=csv_frame([_fields(ours, number, published) for number in NUMBERS], _COLUMNS),
+        frame=csv_frame([_fields(found[number.of], number, published) for number in shown], _COLUMNS),
         view=View(
             title=_TITLE,
             label_heading="Number",
@@ -131,27 +179,32 @@ def build(study: Study) -> BuiltTable:
                 Column("Unit"),
                 Column("Images"),
             ],
-            groups=_groups(ours, published),
+            groups=_groups(found, shown, published),
             notes=[
                 notes.PUBLISHED_NOTE,
-                *notes.measured_notes(study, [model]),
-                *ours.divergence_notes,
-                notes.comparability_note(study, [model]),
-                *ours.fewer,
+                *notes.measured_notes(study, models),
+                *_each(ours.divergence_notes for ours in found.values()),
+                notes.comparability_note(study, models),
+                *_each(ours.fewer for ours in found.values()),
                 _NOTE,
                 notes.SPREAD_NOTE,
-                *ours.protocols,
+                *_each(ours.protocols for ours in found.values()),
             ],
         ),
-        trace=trace.join(ours.trace(column_prefix="measured_")),
+        trace=trace.join(frame for ours in found.values() for frame in ours.trace(column_prefix="measured_")),
     )
 
 
+def _each(parts: Iterable[list[str]]) -> list[str]:
+    """All notes, those that are alike once."""
+    return list(dict.fromkeys(note for part in parts for note in part))
+
+
 def _fields(ours: MeasuredModels, number: TextNumber, published: Published) -> dict[str, Any]:
-    quoted, found = number.published(published), ours.summaries[ROW][number.measure.column]
-    return ours.description(ROW) | {
+    quoted, found = number.published(published), ours.summaries[number.of][number.measure.column]
+    return ours.description(number.of) | {
         "group": number.group,
-        "row": number.measure.column,
+        "row": number.key,
         "label": number.label,
         "metric": number.measure.metric,
         "split": number.measure.split,
@@ -162,7 +215,7 @@ def _fields(ours: MeasuredModels, number: TextNumber, published: Published) -> d
         "published_spread": quoted.spread,
         "published_item": number.item,
         "published_note": quoted.note,
-        "measured_data": notes.data_of(ours.study, [ours.models[ROW]]),
+        "measured_data": notes.data_of(ours.study, [ours.models[number.of]]),
         "measured": found.value,
         "measured_spread": found.spread,
         "measured_sampling_spread": found.sampling_spread,
@@ -171,21 +224,25 @@ def _fields(ours: MeasuredModels, number: TextNumber, published: Published) -> d
     }
 
 
-def _groups(ours: MeasuredModels, published: Published) -> list[Group]:
+def _groups(
+    found: Mapping[str, MeasuredModels], shown: Sequence[TextNumber], published: Published
+) -> list[Group]:
     groups: dict[str, list[Line]] = {}
-    for number in NUMBERS:
-        groups.setdefault(number.group, []).append(_line(ours, number, number.published(published)))
+    for number in shown:
+        groups.setdefault(number.group, []).append(
+            _line(found[number.of], number, number.published(published))
+        )
     return [Group(title, lines) for title, lines in groups.items()]
 
 
 def _line(ours: MeasuredModels, number: TextNumber, quoted: PublishedNumber) -> Line:
-    found = ours.summaries[ROW][number.measure.column]
+    found = ours.summaries[number.of][number.measure.column]
     bound = "<=" if number.measure.metric == "NLL" else ""
     return Line(
         number.label,
         [
             Cell(numbers.published(quoted)),
-            ours.cell(ROW, dataclasses.replace(number.measure, shows_spreads=True), bound=bound),
+            ours.cell(number.of, dataclasses.replace(number.measure, shows_spreads=True), bound=bound),
             Cell(number.unit),
             Cell("" if found.n is None else f"{found.n:,}"),
         ],
