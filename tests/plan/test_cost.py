@@ -1,6 +1,7 @@
 """Identities that hours and bytes must meet, whatever the settings."""
 
 import math
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,8 @@ from ddpm.plan.work import START_SECONDS, job_work
 from ddpm.study import load_study
 
 SIMPLE = "epsilon_L_simple"
+# Evaluations of the chains of the paper's figures 2, 7, 8 and 9: images times steps.
+CHAINS = 1000 + (1000 + 3 * (1000 + 750 + 500 + 250)) + 3 * 500 * 11 + 4500 * 11
 anywhere = settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -97,8 +100,10 @@ def test_checkpoint_selection_draws_its_images_for_each_checkpoint(project):
     study = load_study("config/paper.yaml")
     plan = planned(study, step_time=1.0)
     works = [job_work(study, job) for job in jobs_of(plan, "checkpoint")]
-    assert {work.evaluations for work in works} == {5000 * 1000}
-    assert {work.features for work in works} == {5000}
+    # L_simple's 11 checkpoints by 20,000 samples each, the 8 of the other five models by 5,000.
+    images = Counter({20_000: 11, 5000: 5 * 8})
+    assert Counter(work.features for work in works) == images
+    assert Counter(work.evaluations for work in works) == {n * 1000: jobs for n, jobs in images.items()}
     assert KINDS["checkpoint"] in plan.seconds_by_kind
 
 
@@ -109,7 +114,8 @@ def test_disk_of_the_papers_weights(project):
     train = next(job for job in jobs_of(plan, "train") if job["model"] == SIMPLE)
     chosen = next(job for job in jobs_of(plan, "choose") if job["model"] == SIMPLE)
     assert one == 4 * 35_746_307
-    assert disk.job_bytes(study, train) == 8 * one
+    # Ten that are kept during training, and the last.
+    assert disk.job_bytes(study, train) == 11 * one
     assert disk.job_bytes(study, chosen) == one
     assert disk.state_bytes(study, SIMPLE) == 3 * 4 * one
     assert plan.bytes_by_kind["downloads"] == 170_498_071 + 95_628_359
@@ -128,7 +134,7 @@ def test_the_papers_machine(project):
     study, published = load_study("config/paper.yaml"), read_published("config/published.csv")
     seconds = papers_seconds(study, planned(study).to_run, published)
     assert seconds["training"] == pytest.approx(6 * 800_000 / 21)
-    assert seconds["sampling"] == pytest.approx(6 * 50_000 / 256 * 17)
+    assert seconds["sampling"] == pytest.approx((9 * 50_000 + CHAINS / 1000) / 256 * 17)
     # Its speeds say nothing of another network.
     demo = load_study("config/demo.yaml")
     assert papers_seconds(demo, planned(demo).to_run, published) == {}
