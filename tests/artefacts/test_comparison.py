@@ -104,7 +104,7 @@ def test_every_number_of_the_tables_is_compared(study: Study) -> None:
     assert frame["item"].value_counts().to_dict() == {
         "table4": 20,
         "table2": 12,
-        "text_numbers": 10,
+        "text_numbers": 11,
         "table1": 8,
     }
     assert not frame.duplicated(["item", "row", "number"]).any()
@@ -352,6 +352,7 @@ def test_text_numbers_stand_beside_the_published(study: Study) -> None:
         "distortion": 1.97,
         "RMSE": 0.95,
         "L_T": 1e-5,
+        "parameters": 35.7,
     }
     assert frame.loc["rate", "measured"] == pytest.approx(1.776)
     assert frame.loc["FID_test", "measured"] == pytest.approx(5.4)
@@ -359,6 +360,40 @@ def test_text_numbers_stand_beside_the_published(study: Study) -> None:
     assert (frame.loc["NLL_train", "measured_n"], frame.loc["rate", "measured_n"]) == (50_000, 10_000)
     assert shown(table, "Lossless", "Prior term L_T") == ["1e-5", "7.4e-6 ± 1.0e-8", "bits/dim", "10,000"]
     assert shown(table, "Sample", "IS")[:2] == ["9.46 ± 0.11", "9.51 ± 0.10"]
+
+
+def test_the_size_of_the_network_is_judged(study: Study) -> None:
+    table = build_table(study, "text_numbers")
+    assert shown(table, "Model size", "Parameters") == ["35.7", "35.7", "million", ""]
+    found = line(written(build_table(study, "comparison")), "text_numbers", "CIFAR-10", "parameters")
+    assert found["ours"] == pytest.approx(35.746307)
+    assert (found["verdict"], found["judged_by"]) == ("within published spread", "last printed digit")
+
+
+def test_the_other_variance_stands_beside_the_words_of_the_paper(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = STUDY.replace(
+        "sampling: {",
+        "  small: {pretrained: {model: eps_simple}, diffusion: {variance: fixed_small}}\nsampling: {",
+    )
+    study = made_up_cifar10.make(
+        folder,
+        text.replace(
+            "text_numbers: {model: eps_simple}", "text_numbers: {model: eps_simple, fixed_small: small}"
+        ),
+    )
+    monkeypatch.setitem(made_up_cifar10.QUALITY, "small", (9.0, 5.3))
+    made_up_cifar10.measure(study)
+    table = build_table(study, "text_numbers")
+    frame = table.frame.set_index("row")
+    assert frame.loc["FID_fixed_small", "measured"] == pytest.approx(5.3)
+    assert math.isnan(frame.loc["FID_fixed_small", "published"])
+    assert shown(table, "Sample quality with the reverse variance", "FID against train")[1] == "5.30 ± 0.02"
+    assert "small was not trained again: it has the evaluated weights of eps_simple." in table.view.notes
+    found = line(written(build_table(study, "comparison")), "text_numbers", "fixed_small", "FID (train)")
+    assert (found["ours"], found["verdict"]) == (pytest.approx(5.3), "blank in the paper")
+    assert "similar results" in found["note"]
 
 
 def test_text_numbers_of_a_diverged_model_are_blank(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,8 @@ import yaml
 
 from ddpm.errors import StudyError
 from ddpm.study import load_study
+from ddpm.study.dependencies import weights_file
+from ddpm.study.fingerprint import sampling_fingerprint, weights_fingerprint
 from ddpm.study.schema import study_schema
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -267,6 +269,40 @@ def test_problems_of_checkpoints_and_published_weights(layered, settings, messag
     model = settings if settings.startswith("{") else f"{{{settings}}}"
     with pytest.raises(StudyError, match=message):
         layered(f"extends: demo.yaml\nmodels: {{epsilon_L_fixed: {model}}}\n")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ("pretrained: {model: nobody}", r"pretrained\.model: no model is named 'nobody'"),
+        ("pretrained: {model: mine}", "cannot take its own weights"),
+        ("pretrained: {model: theirs}", "theirs takes its weights from epsilon_L_simple itself"),
+        ("{pretrained: {model: epsilon_L_simple}, seeds: [0, 7]}", "has no seed 7, only"),
+        (
+            "{pretrained: {model: epsilon_L_simple}, network: {channels: 8}, diffusion: {timesteps: 50}}",
+            r"differs in diffusion\.timesteps, network; only a fixed",
+        ),
+        ("pretrained: {model: epsilon_L_learned}", r"differs in diffusion\.variance; only a fixed"),
+        ("pretrained: {model: mu_tilde_mse}", r"differs in diffusion\.prediction; only a fixed"),
+        ("pretrained: {model: epsilon_L_simple, file: x}", "give either `file`, `repository` or `model`"),
+        ("pretrained: {model: epsilon_L_simple, averaged: true}", "remove `sha256` and `averaged`"),
+    ],
+)
+def test_problems_of_the_weights_of_another_model(layered, settings, message):
+    model = settings if settings.startswith("{") else f"{{{settings}}}"
+    theirs = "{pretrained: {model: epsilon_L_simple}}"
+    with pytest.raises(StudyError, match=message):
+        layered(f"extends: demo.yaml\nmodels: {{mine: {model}, theirs: {theirs}}}\n")
+
+
+def test_the_weights_of_another_model_are_its_own_file_with_the_seed(layered):
+    other = "{pretrained: {model: epsilon_L_simple}, diffusion: {variance: fixed_small}, seeds: [1]}"
+    study = layered(f"extends: demo.yaml\nmodels: {{mine: {other}}}\n")
+    assert weights_file(study, "mine", 1) == weights_file(study, "epsilon_L_simple", 1)
+    assert weights_fingerprint(study, "mine") == weights_fingerprint(study, "epsilon_L_simple")
+    assert sampling_fingerprint(study, "mine") != sampling_fingerprint(study, "epsilon_L_simple")
+    again = layered(f"extends: demo.yaml\nmodels: {{mine: {other.replace('fixed_small', 'fixed_large')}}}\n")
+    assert sampling_fingerprint(study, "mine") != sampling_fingerprint(again, "mine")
 
 
 def test_a_folder_without_images_is_refused(layered):

@@ -20,7 +20,7 @@ from ddpm.plan.jobs import study_jobs, target_files
 from ddpm.study import layout, load_study
 
 pytestmark = pytest.mark.workflow
-FIGURES = [f"figure{n}" for n in (1, 5, 6, 10, 13, 14, 15)] + ["training_curves", "checkpoints"]
+FIGURES = [f"figure{n}" for n in (1, 2, 5, 6, 7, 8, 9, 10, 13, 14, 15)] + ["training_curves", "checkpoints"]
 MODELS = [
     *("mu_tilde_L_learned", "mu_tilde_L_fixed", "mu_tilde_mse"),
     *("epsilon_L_learned", "epsilon_L_fixed", "epsilon_L_simple"),
@@ -30,16 +30,17 @@ FULL_SCALE = {
     "data": 1,
     "reference": 1,
     "train": 6,
-    "checkpoint": 48,  # 8 steps of 6 runs
+    "checkpoint": 51,  # 8 steps of 5 runs, 11 of L_simple
     "choose": 6,
-    "sample": 60,  # 10 shards of 6 runs
-    "quality": 6,
+    "sample": 90,  # 10 shards of 6 runs, of L_simple three times, and with fixed_small
+    "chain": 4,
+    "quality": 9,
     "bound": 24,  # L and L_simple: 2 shards of the test split, 10 of the train split
     "likelihood": 4,
     "progressive": 1,
     "neighbours": 1,
     "table": 5,
-    "figure": 9,
+    "figure": 13,
     "index": 1,
     "all": 1,
 }
@@ -82,9 +83,9 @@ def test_the_plan_lists_the_very_jobs_of_the_workflow(full_scale, study, monkeyp
 @pytest.mark.parametrize(
     ("target", "expected"),
     [
-        ("results/table4.csv", {"train": 1, "checkpoint": 8, "choose": 1, "bound": 2, "sample": 0}),
-        ("results/table1.csv", {"train": 2, "checkpoint": 16, "choose": 2, "bound": 24, "sample": 20}),
-        ("results/table2.csv", {"train": 6, "checkpoint": 48, "choose": 6, "bound": 0, "sample": 60}),
+        ("results/table4.csv", {"train": 1, "checkpoint": 11, "choose": 1, "bound": 2, "sample": 0}),
+        ("results/table1.csv", {"train": 2, "checkpoint": 19, "choose": 2, "bound": 24, "sample": 40}),
+        ("results/table2.csv", {"train": 6, "checkpoint": 51, "choose": 6, "bound": 0, "sample": 80}),
         ("results/figures/figure13.png", {"train": 1, "sample": 1, "quality": 0}),
         ("results/figures/training_curves.png", {"train": 6, "checkpoint": 0, "sample": 0}),
     ],
@@ -96,7 +97,7 @@ def test_one_artefact_at_full_scale(full_scale, target, expected):
 
 def test_the_pilot_trains_the_same_models_for_less(full_scale):
     found = counts(full_scale, "results/pilot/index.html")
-    assert (found["train"], found["sample"]) == (6, 6)
+    assert (found["train"], found["sample"]) == (6, 7)
     assert "checkpoint" not in found
 
 
@@ -116,9 +117,9 @@ def test_published_weights_replace_training(full_scale):
 def test_the_miniature_changes_sizes_alone():
     """The local layer names nothing that would make it another study: no objective, no judge, no artefact."""
     assert set(LOCAL["defaults"]["diffusion"]) == {"timesteps", "beta_start", "beta_end"}
-    assert "models" not in LOCAL
+    assert LOCAL["models"] == {"epsilon_L_simple": {"checkpoints": LOCAL["defaults"]["checkpoints"]}}
     assert "features" not in LOCAL["quality"]
-    assert set(load_study(ROOT / "config" / "paper.yaml").models) == set(MODELS)
+    assert set(load_study(ROOT / "config" / "paper.yaml").models) == {*MODELS, "epsilon_L_simple_fixed_small"}
 
 
 # The mark is that of all tests that use this.
