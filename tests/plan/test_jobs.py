@@ -51,8 +51,8 @@ def test_the_paper_fetches_its_data_and_judge_and_compares_checkpoints(paper):
     assert found["fetch"] == 2
     assert "features" not in found
     assert found["choose"] == found["train"] == 6
-    # 11 checkpoints of L_simple and 8 of each other; 10 shards of three sets of samples of L_simple, of one of each
-    # other, and of one with fixed_small.
+    # 11 checkpoints of L_simple and 8 of each other; 10 shards of three sets of samples of L_simple, one of
+    # each other, and one with fixed_small.
     assert found["checkpoint"] == 11 + 5 * 8
     assert found["quality"] == 3 + 5 + 1
     assert found["sample"] == 10 * found["quality"]
