@@ -20,6 +20,11 @@ def has_diverged(status: str) -> bool:
     return status.startswith(DIVERGED)
 
 
+def diverged_at(status: str) -> int:
+    """The update whose loss was not finite, of a status that says so."""
+    return int(status.removeprefix(f"{DIVERGED} at step ").partition(EVALUATED)[0])
+
+
 def is_evaluated(status: str) -> bool:
     """Whether the run has weights to evaluate: it was trained to its end, or has an earlier checkpoint."""
     return not has_diverged(status) or EVALUATED in status

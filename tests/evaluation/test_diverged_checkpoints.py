@@ -5,11 +5,15 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 import yaml
 
 from ddpm.cli import main
+from ddpm.errors import DivergedError
+from ddpm.evaluation.checkpoints import has_checkpoint
 from ddpm.measurements import read_measurements
-from ddpm.network.weights import read_weights
+from ddpm.network.published.reading import read_contents
+from ddpm.network.weights import read_weights, save_weights
 from ddpm.study import layout, load_study
 from ddpm.study.dependencies import artefact_inputs, checkpoint_rows
 
@@ -118,3 +122,29 @@ def test_a_run_without_a_finite_checkpoint_stays_blank(tmp_path, monkeypatch):
     ddpm("quality", "--model", MODEL)
     rows = read_measurements(["results/late/measurements/quality/epsilon_L_learned/seed0/sampling0.parquet"])
     assert rows["value"].isna().all()
+
+
+def test_weights_of_the_divergence_are_no_candidates(tmp_path, monkeypatch):
+    """However finite: the loss is looked at some updates later, until when checkpoints are written."""
+    monkeypatch.chdir(tmp_path)
+    Path("late.yaml").write_text(yaml.safe_dump(study_of(5.0, [4, 5, 6])))
+    study, names = load_study("late.yaml"), {"model": MODEL, "seed": 0}
+    run = {"status": "diverged at step 5", "updates": 8}
+    save_weights(layout.path(layout.WEIGHTS, "late", **names), {}, run)
+    for step in (4, 5, 6):
+        path = layout.path(layout.CHECKPOINT, "late", **names, step=step)
+        save_weights(path, {"weight": torch.ones(2)}, {"status": "trained", "updates": step})
+    assert [has_checkpoint(study, MODEL, 0, step) for step in (4, 5, 6, STEPS)] == [True, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("status", "holds"), [("diverged at step 9", False), ("diverged at step 9; evaluated at step 4", True)]
+)
+def test_weights_of_an_earlier_step_can_be_given_to_others(status, holds, tmp_path):
+    path = tmp_path / "weights.safetensors"
+    save_weights(path, {"weight": torch.ones(2)}, {"status": status, "settings": "none"})
+    if holds:
+        assert set(read_contents(path, None).tensors) == {"weight"}
+    else:
+        with pytest.raises(DivergedError, match=status):
+            read_contents(path, None)

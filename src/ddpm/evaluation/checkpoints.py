@@ -24,7 +24,7 @@ from ddpm.network.weights import read_weights
 from ddpm.progress import Progress
 from ddpm.provenance import git_commit, hardware
 from ddpm.sampling.shards import draw_shard, shard_indices
-from ddpm.status import has_diverged
+from ddpm.status import diverged_at, has_diverged
 from ddpm.study import Study, layout
 from ddpm.study.dependencies import checkpoint_rows
 from ddpm.study.fingerprint import checkpoint_fingerprint, training_fingerprint
@@ -76,7 +76,7 @@ def has_checkpoint(study: Study, model: str, seed: int, step: int) -> bool:
     _, run = read_weights(layout.path(layout.WEIGHTS, study.name, model=model, seed=seed))
     if not has_diverged(str(run["status"])):
         return True
-    if step == study.model(model).training.steps or step > int(run["updates"]):
+    if step >= diverged_at(str(run["status"])):
         return False
     tensors, _ = read_weights(checkpoint_file(study, model, seed, step))
     return all(bool(tensor.isfinite().all()) for tensor in tensors.values())

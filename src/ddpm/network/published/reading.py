@@ -17,6 +17,7 @@ from ddpm.network.published.averaging import Candidates, choose
 from ddpm.network.published.tensorflow_variables import NETWORK_VARIABLE, is_training_state, separate
 from ddpm.network.published.torch_checkpoints import read_checkpoint
 from ddpm.network.weights import TRAINED, read_weights
+from ddpm.status import is_evaluated
 
 CHECKPOINTS = (".bin", ".pt", ".pth", ".ckpt")
 
@@ -63,8 +64,8 @@ def _candidates(path: Path) -> Candidates:
 
 def _averaged(path: Path, provenance: Mapping[str, Any]) -> bool | None:
     """Whether a .safetensors file holds averages: this project's do, unless they were imported as others."""
-    status = provenance.get("status", TRAINED)
-    if status != TRAINED:
+    status = str(provenance.get("status", TRAINED))
+    if not is_evaluated(status):
         raise DivergedError(f"{path}: holds no weights: training {status}; use another seed's file")
     return provenance.get("averaged", True) if provenance else None
 
