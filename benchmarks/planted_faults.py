@@ -2,7 +2,8 @@
 
     python benchmarks/planted_faults.py
 
-The table of caught and surviving faults is benchmarks/results/planted_faults.md; exit status 1 if one survives.
+The table of what was caught and what survived is benchmarks/results/planted_faults.md. Exit status 1 if a
+fault survives.
 """
 
 from __future__ import annotations
@@ -78,8 +79,8 @@ def _report(results: Sequence[tuple[Fault, bool]], commit: str) -> str:
     lines = [
         "# Planted faults",
         "",
-        f"Commit {commit}: {len(results)} of {len(FAULTS)} planted, {len(results) - survived} caught by the tests "
-        f"near them, {survived} survived.",
+        f"Commit {commit}: {len(results)} of {len(FAULTS)} planted, {len(results) - survived} caught by the "
+        f"tests near them, {survived} survived.",
         "",
         "| file | text | planted | |",
         "|---|---|---|---|",

@@ -91,7 +91,7 @@ FAULTS = (
     Fault(
         "diffusion/schedule.py",
         "np.linspace(start, end, rising",
-        "np.linspace(start, end, rising + 1)[:rising].astype(np.float64) if rising else np.linspace(start, end, rising",
+        "np.linspace(start, 0.9 * end, rising",
         _SCHEDULE,
     ),
     Fault(
