@@ -50,9 +50,9 @@ def test_the_paper_fetches_its_data_and_judge_and_compares_checkpoints(paper):
     found = counts(jobs_of(paper).all)
     assert found["fetch"] == 2
     assert "features" not in found
-    assert found["checkpoint"] == 8 * found["train"]
+    assert found["checkpoint"] == 8 * 5 + 11
     assert found["choose"] == found["train"] == 6
-    assert found["sample"] == 10 * found["train"]
+    assert found["sample"] == 10 * (5 + 3 + 1)
 
 
 @pytest.mark.parametrize("name", ["demo", "paper", "pilot"])
