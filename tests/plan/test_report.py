@@ -31,8 +31,8 @@ def test_a_given_step_time_gives_exact_hours(project, capsys):
     assert line(text, "train ")[:5] == ["train", "6", "0", "6", "10 h"]
     # 6 x 800,000 x 0.045 s, and what the paper's machine takes for as many steps at 21 a second.
     assert line(text, "training") == ["training", "60.0", "2.5 days", "63.5"]
-    # 90 jobs of 5,000 images and 4 of chains with 75,500 evaluations, each image 1,000 evaluations at a third of
-    # 0.045 s / 128, a job's start 5 s.
+    # 90 jobs of 5,000 images and 4 of chains with 75,500 evaluations; each image 1,000 evaluations at a
+    # third of 0.045 s / 128, a job's start 5 s.
     hours = (94 * 5 + (9 * 50_000 * 1000 + 75_500) * 0.045 / 128 / 3) / 3600
     assert line(text, "sampling") == ["sampling", f"{hours:.1f}", f"{hours:.1f} h", "8.3"]
     assert "21 training steps/s, 10.6 h for 800,000 steps; 256 samples in 17 s" in text
