@@ -130,7 +130,7 @@ def test_the_papers_machine(project):
     seconds = papers_seconds(study, planned(study).to_run, published)
     assert seconds["training"] == pytest.approx(6 * 800_000 / 21)
     # Six models, one of them with three seeds, one once more with the other variance; and the chains:
-    # figure 2, figure 7 with 3 samples from each x_t, three pairs in figure 8 and one in figure 9, 11 lambdas each.
+    # figure 2; figure 7, 3 samples from each x_t; three pairs in figure 8, one in figure 9, 11 lambdas each.
     chains = 1000 + (1000 + 3 * 2500) + 3 * 500 * 11 + 4500 * 11
     assert seconds["sampling"] == pytest.approx((9 * 50_000 + chains / 1000) / 256 * 17)
     # Its speeds say nothing of another network.
