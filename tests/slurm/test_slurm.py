@@ -37,7 +37,7 @@ def small_study(**steps: int) -> dict[str, Any]:
     study["models"] = {
         name: {"diffusion": diffusion, "training": {"steps": number}} for name, number in steps.items()
     }
-    study["defaults"]["training"]["save_every_minutes"] = 0.04
+    study["defaults"]["training"]["save_every_minutes"] = 0.01
     study["sampling"]["batches_per_shard"] = 1
     study["artefacts"] = {"figure13": {"model": next(iter(steps)), "rows": 5, "columns": 5}}
     return study
@@ -120,7 +120,7 @@ def runs(slurm, tmp_path_factory, limited_steps) -> dict[str, Run]:
     ]
     try:
         for model, command in [("cancelled", ["scancel"]), ("requeued", ["scontrol", "requeue"])]:
-            wait_until(lambda model=model: trained_at_least(stopped, model, STEPS // 2), stopped)
+            wait_until(lambda model=model: trained_at_least(stopped, model, STEPS // 3), stopped)
             slurm_command(*command, jobs_of(stopped, model, "RUNNING")[-1].number)
         write_study(local, small_study(limited=limited_steps))
         snakemake(local, weights("limited"), "--cores", "1")
