@@ -62,21 +62,6 @@ def test_sigterm_saves_and_leaves(at, tmp_path, undisturbed):
     assert_same(tensors_of(second), undisturbed)
 
 
-def test_the_state_at_a_signal_is_saved_though_none_is_due(tmp_path, undisturbed):
-    """Long before the first save by the clock: nothing of the updates until the signal is lost."""
-    torch.set_num_threads(1)
-    first = training(save_every_minutes=1e9)
-    stop_at(first, 33)
-    states = StateFolder(tmp_path, "tiny")
-    with pytest.raises(Stopped):
-        first.run(states, "tiny")
-    assert states.load().updates == 33
-    second = training(save_every_minutes=1e9)
-    second.load(states.load())
-    second.run(states, "tiny")
-    assert_same(tensors_of(second), undisturbed)
-
-
 @pytest.mark.parametrize(("number", "places"), [(signal.SIGKILL, (3, 20, 41)), (signal.SIGUSR1, (20,))])
 def test_killed_process(number, places, tmp_path, undisturbed):
     """A process killed in the middle, again and again, ends with the undisturbed run's bits."""

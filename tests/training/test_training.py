@@ -10,7 +10,6 @@ from tiny import training
 from ddpm.data.scaling import to_model
 from ddpm.random_numbers import Stream, integers, normal
 from ddpm.training.batches import UPDATES_AT_ONCE, Batches
-from ddpm.training.checkpoints import Checkpoints
 from ddpm.training.ema import ema_decay, update_ema
 from ddpm.training.optimiser import learning_rate
 from ddpm.training.state import StateFolder
@@ -87,30 +86,6 @@ def test_average():
     assert average.tolist() == [0.25, 0.25]
     update_ema(average, weights, 1e-10)
     assert average.tolist() == [1.0, 1.0]
-
-
-def test_what_a_run_ends_with_is_the_average_of_its_weights(tmp_path):
-    """The weights after each update, averaged here: the first as they are, then 0.9 of the old average."""
-    run, expected, kept = training(steps=12, ema_decay=0.9), [], {}
-    update = run.update
-
-    def update_and_average(batch):
-        update(batch)
-        weights = {name: p.detach().clone() for name, p in run.network.named_parameters()}
-        before = expected[-1] if expected else weights
-        expected.append({name: 0.9 * before[name] + 0.1 * weights[name] for name in weights})
-
-    def keep(step, average):
-        kept[step] = {name: tensor.clone() for name, tensor in average.items()}
-
-    run.update = update_and_average
-    outcome = run.run(StateFolder(tmp_path, "x"), "tiny", Checkpoints([5], keep))
-    for average, wanted in ((outcome.average, expected[-1]), (kept[5], expected[4])):
-        assert average.keys() == wanted.keys()
-        for name, tensor in average.items():
-            torch.testing.assert_close(tensor, wanted[name], rtol=1e-5, atol=1e-7)
-    raw = {name: p.detach() for name, p in run.network.named_parameters()}
-    assert max(float((outcome.average[name] - raw[name]).abs().max()) for name in raw) > 1e-3
 
 
 def test_clipping_bounds_the_first_step_not_the_recorded_norm(monkeypatch):
