@@ -165,3 +165,23 @@ def test_sources_are_diffused_by_as_many_steps_as_are_undone(model, count):
     wanted = process.q_sample(to_model(sources[0]), torch.full((2,), count - 1), noise)
     assert [int(index[0]) for _, index in seen] == list(range(count - 1, -1, -1))
     torch.testing.assert_close(seen[0][0][[0, -1]], wanted, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_rows_share_the_noise_of_their_sources_if_so_asked(model, shared):
+    process, network = model
+    generator = torch.Generator().manual_seed(3)
+    sources = torch.randint(0, 256, (1, 2, *SHAPE), generator=generator).to(torch.uint8)
+    starts = []
+
+    def watched(x, index):
+        if int(index[0]) == 5:
+            starts.append(x[[0, -1]].clone())
+        return network(x, index)
+
+    interpolations(process, watched, sources, [6, 6], shared, 4, "test")
+    assert len(starts) == 2
+    for row, start in enumerate(starts):
+        noise = normal(4, Stream.DIFFUSED_SOURCES, torch.tensor([0, 1]), 0 if shared else row, SHAPE)
+        wanted = process.q_sample(to_model(sources[0]), torch.full((2,), 5), noise)
+        torch.testing.assert_close(start, wanted, rtol=1e-5, atol=1e-6)
