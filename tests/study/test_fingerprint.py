@@ -62,7 +62,7 @@ def test_what_changes(project, old, new, changed):
 
 
 def test_chains_depend_on_their_noise_and_their_weights(project):
-    """The first sampling seed, the precision and the training; not the number of samples."""
+    """The first sampling seed and the training, but not the number of samples."""
     made = set()
     for old, new in (
         ("#", "#"),
