@@ -117,3 +117,32 @@ def test_measurements_of_another_shape_are_refused(tmp_path):
     write_frame(tmp_path / "a.parquet", pd.DataFrame({"x": [1]}), {})
     with pytest.raises(DataError, match=r"columns \['x'\] differ"):
         read_measurements([tmp_path / "a.parquet"])
+
+
+def test_who_reads_the_old_file_goes_on_reading_it(tmp_path):
+    """The new one takes its name at once, and is on the disk by then."""
+    path = tmp_path / "table.csv"
+    write_text(path, "old and long")
+    with path.open() as reader:
+        assert reader.read(4) == "old "
+        write_text(path, "new")
+        assert reader.read() == "and long"
+    assert path.read_text() == "new"
+
+
+def test_the_content_is_on_the_disk_before_the_name(tmp_path, monkeypatch):
+    path, events = tmp_path / "table.csv", []
+    sync, replace = os.fsync, os.replace
+
+    def noted_sync(handle):
+        events.append(os.fstat(handle).st_ino)
+        sync(handle)
+
+    def noted_replace(source, target):
+        events.append(str(target))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", noted_sync)
+    monkeypatch.setattr(os, "replace", noted_replace)
+    write_text(path, "content")
+    assert events == [path.stat().st_ino, str(path), tmp_path.stat().st_ino]

@@ -104,3 +104,7 @@ def test_derived_seeds():
     seeds = {derived_seed(seed, stream, step) for seed in (0, 1) for stream in Stream for step in range(10)}
     assert len(seeds) == 2 * len(Stream) * 10
     assert all(0 <= seed < 2**62 for seed in seeds)
+
+
+def test_no_two_streams_share_a_number():
+    assert len(Stream.__members__) == len({int(stream) for stream in Stream})

@@ -60,3 +60,18 @@ def test_unknown_parameterisations():
         GaussianDiffusion(BETAS, "velocity", "learned")
     with pytest.raises(ValueError, match="interpolated"):
         GaussianDiffusion(BETAS, "epsilon", "interpolated")
+
+
+@pytest.mark.parametrize("variance", ["fixed_small", "fixed_large"])
+def test_fixed_variances(variance):
+    """beta, or that of q's posterior: precisions of prior and likelihood add up (Bayes). Logarithms."""
+    process = GaussianDiffusion(BETAS, "epsilon", variance)
+    i, x_t = torch.tensor([1, 2, 400, 999]), images(0, 4)
+    beta, before = process.beta[i], process.alpha_bar[i - 1]
+    posterior = 1 / ((1 - beta) / beta + 1 / (1 - before))
+    wanted = (posterior if variance == "fixed_small" else beta).log()
+    step = process.reverse_step(x_t, x_t, i, clip=False)
+    torch.testing.assert_close(step.log_variance.flatten(), wanted, rtol=1e-9, atol=0)
+    first = process.reverse_step(x_t[:1], x_t[:1], torch.tensor([0]), clip=False).log_variance
+    second = 1 / ((1 - BETAS[1]) / BETAS[1] + 1 / BETAS[0])
+    assert float(first) == pytest.approx(torch.tensor(second).log().item(), rel=1e-6)

@@ -6,9 +6,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ddpm.data.scaling import to_model
 from ddpm.diffusion.process import GaussianDiffusion
 from ddpm.diffusion.schedule import beta_schedule
 from ddpm.network.unet import UNet
+from ddpm.random_numbers import Stream, normal
 from ddpm.sampling.chains import interpolations, shared_latents, trajectory
 from ddpm.sampling.shards import draw_batch, draw_shard, initial_noise, progressive_steps, shard_indices
 from ddpm.study.evaluation import SamplingSettings
@@ -137,3 +139,49 @@ def test_interpolations(model):
     np.testing.assert_array_equal(mixed[:, 0, 10], sources[:, 1].numpy())
     middle = sources.numpy().astype(float).mean(axis=1)
     assert np.abs(mixed[:, 0, 5] - middle).max() <= 1
+
+
+def test_no_two_samples_are_equal(model):
+    """More samples than a batch or a shard holds."""
+    images, _ = draw(model, 50, 5, 4)
+    assert len({image.tobytes() for image in images}) == 50
+
+
+@pytest.mark.parametrize("count", [1, 6, TIMESTEPS])
+def test_sources_are_diffused_by_as_many_steps_as_are_undone(model, count):
+    """The first reverse step of lambda 0 and 1 is at t = count, from x_t of the two sources."""
+    process, network = model
+    sources = torch.randint(0, 256, (1, 2, *SHAPE), generator=torch.Generator().manual_seed(3)).to(
+        torch.uint8
+    )
+    seen = []
+
+    def watched(x, index):
+        seen.append((x.clone(), index.clone()))
+        return network(x, index)
+
+    interpolations(process, watched, sources, [count], True, 4, "test")
+    noise = normal(4, Stream.DIFFUSED_SOURCES, torch.tensor([0, 1]), 0, SHAPE)
+    wanted = process.q_sample(to_model(sources[0]), torch.full((2,), count - 1), noise)
+    assert [int(index[0]) for _, index in seen] == list(range(count - 1, -1, -1))
+    torch.testing.assert_close(seen[0][0][[0, -1]], wanted, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_rows_share_the_noise_of_their_sources_if_so_asked(model, shared):
+    process, network = model
+    generator = torch.Generator().manual_seed(3)
+    sources = torch.randint(0, 256, (1, 2, *SHAPE), generator=generator).to(torch.uint8)
+    starts = []
+
+    def watched(x, index):
+        if int(index[0]) == 5:
+            starts.append(x[[0, -1]].clone())
+        return network(x, index)
+
+    interpolations(process, watched, sources, [6, 6], shared, 4, "test")
+    assert len(starts) == 2
+    for row, start in enumerate(starts):
+        noise = normal(4, Stream.DIFFUSED_SOURCES, torch.tensor([0, 1]), 0 if shared else row, SHAPE)
+        wanted = process.q_sample(to_model(sources[0]), torch.full((2,), 5), noise)
+        torch.testing.assert_close(start, wanted, rtol=1e-5, atol=1e-6)

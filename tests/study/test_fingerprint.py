@@ -8,6 +8,7 @@ from ddpm.study import layout, load_study
 from ddpm.study.dependencies import artefact_files, artefact_inputs, bound_shards, sample_shards
 from ddpm.study.fingerprint import (
     artefact_fingerprint,
+    chain_fingerprint,
     features_fingerprint,
     likelihood_fingerprint,
     quality_fingerprint,
@@ -44,6 +45,7 @@ def fingerprints(study) -> dict[str, str]:
             "test_images: 400",
             {"training", "features", "sampling", "quality", "likelihood"},
         ),
+        ("    beta_end: 0.2", "    beta_end: 0.21", {"training", "sampling", "quality", "likelihood"}),
         ("  images: 1000", "  images: 1001", {"sampling", "quality"}),
         ("epochs: 30", "epochs: 31", {"features", "quality"}),
         ("kid_subsets: ", "kid_subsets: 7 #", {"quality"}),
@@ -57,6 +59,22 @@ def test_what_changes(project, old, new, changed):
     Path("config/demo.yaml").write_text(DEMO.replace(old, new, 1))
     after = fingerprints(load_study("config/demo.yaml"))
     assert {name for name in before if before[name] != after[name]} == changed
+
+
+def test_chains_depend_on_their_noise_and_their_weights(project):
+    """The first sampling seed and the training, but not the number of samples."""
+    made = set()
+    for old, new in (
+        ("#", "#"),
+        ("  seeds: [0]", "  seeds: [5]"),
+        ("    beta_end: 0.2", "    beta_end: 0.21"),
+    ):
+        assert old in DEMO
+        Path("config/demo.yaml").write_text(DEMO.replace(old, new, 1))
+        made.add(chain_fingerprint(load_study("config/demo.yaml"), "figure8"))
+    assert len(made) == 3
+    Path("config/demo.yaml").write_text(DEMO.replace("  images: 1000", "  images: 1001", 1))
+    assert chain_fingerprint(load_study("config/demo.yaml"), "figure8") in made
 
 
 def test_models_do_not_share_fingerprints():

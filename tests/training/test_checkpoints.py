@@ -34,3 +34,20 @@ def test_a_resumed_run_writes_the_same_checkpoint_again(tmp_path):
     resumed, _ = kept_by(training(), tmp_path / "resumed", [20, 40])
     assert sorted(resumed) == [40]
     assert all(torch.equal(resumed[40][name], tensor) for name, tensor in whole[40].items())
+
+
+def test_the_end_is_the_average_and_not_the_last_weights(tmp_path):
+    """Average n is decay times the one before and 1 - decay times the weights after Adam's update n."""
+    run = training(steps=6, ema_decay=0.5)
+    update, wanted = run.update, []
+
+    def followed(batch):
+        update(batch)
+        weights = run.parameters.vector.detach().double()
+        wanted.append(weights.clone() if not wanted else 0.5 * wanted[-1] + 0.5 * weights)
+
+    run.update = followed
+    outcome = run.run(StateFolder(tmp_path, "tiny"), "tiny")
+    for name, tensor in run.parameters.views(wanted[-1].float()).items():
+        torch.testing.assert_close(outcome.average[name], tensor, rtol=1e-5, atol=1e-7)
+    assert not torch.allclose(run.average, run.parameters.vector.detach(), rtol=1e-3)

@@ -160,3 +160,26 @@ def test_stop_request_restores_the_handlers():
         assert stop
         assert stop.signal == signal.SIGUSR1
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_the_only_save_is_that_at_the_signal(tmp_path, undisturbed):
+    """Saves by the clock are hours away."""
+    torch.set_num_threads(1)
+    states = StateFolder(tmp_path, "tiny")
+    first = training(save_every_minutes=600.0)
+    stop_at(first, 7)
+    with pytest.raises(Stopped):
+        first.run(states, "tiny")
+    saved = states.load()
+    assert saved is not None
+    assert saved.updates == 7
+    assert not states.previous.exists()
+    second = training(save_every_minutes=600.0)
+    second.run(states, "tiny")
+    assert_same(tensors_of(second), undisturbed)
+
+
+def test_between_saves_by_the_clock_nothing_is_saved(tmp_path):
+    states = StateFolder(tmp_path, "tiny")
+    training(steps=3, save_every_minutes=600.0).run(states, "tiny")
+    assert states.load() is None

@@ -35,6 +35,12 @@ def test_every_pass_shows_every_image_once(count, batch_size, seed):
         assert sorted(seen[start : start + count]) == list(range(count))
 
 
+def test_each_pass_has_an_order_of_its_own():
+    batches = Batches(numbered_images(30), 10, 30, flip=False, seed=2)
+    orders = [numbers(batches[update].x_0) for update in range(4)]
+    assert len(set(map(tuple, [*orders, range(30)]))) == 5
+
+
 def test_batches_depend_on_seed_and_update_alone():
     one, other = (Batches(numbered_images(30), 100, 8, flip=True, seed=4) for _ in range(2))
     late = other[17]

@@ -1,0 +1,164 @@
+"""Plants small faults in a copy of the sources, one at a time, and runs the tests that stand nearest.
+
+    python benchmarks/planted_faults.py                    all faults of planted_faults.yaml
+    python benchmarks/planted_faults.py --only sampler     those whose file or tests contain a word
+
+A fault that no test catches survives. The exit status is the number of survivors. A fault whose text is not
+found exactly once in its file, and nearest tests that fail without any fault, are errors.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+FAULTS = Path(__file__).with_suffix(".yaml")
+RESULT = Path(__file__).parent / "results" / "planted_faults.md"
+# pytest's exit status where tests ran and some failed; others mean that none was run.
+FAILED = 1
+SECONDS = 300
+
+
+@dataclasses.dataclass(frozen=True)
+class Fault:
+    """One fault: what stands in a file of src/ddpm, what is put in its place, and the nearest tests.
+
+    `tests` are pytest's arguments, the paths relative to tests/.
+    """
+
+    file: str
+    text: str
+    planted: str
+    tests: str
+
+    @property
+    def words(self) -> list[str]:
+        """pytest's arguments from the root of the copy."""
+        return [f"tests/{word}" if ".py" in word else word for word in shlex.split(self.tests)]
+
+
+class FaultError(Exception):
+    """A fault that cannot be planted or judged."""
+
+
+def main() -> int:
+    """Plants the faults; returns the number of survivors."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", default="", help="plant the faults whose file or tests contain this")
+    parser.add_argument("--output", type=Path, help=f"page to write (default for all: {RESULT.name})")
+    arguments = parser.parse_args()
+    faults = [fault for fault in read_faults() if arguments.only in f"{fault.file} {fault.tests}"]
+    with tempfile.TemporaryDirectory(prefix="ddpm-faults-") as folder:
+        copy = Path(folder)
+        copy_tracked(copy)
+        for fault in faults:
+            planted(copy, fault)
+        files = dict.fromkeys(word for fault in faults for word in fault.words if word.endswith(".py"))
+        if status := run_tests(copy, files):
+            raise FaultError(f"the nearest tests fail without any fault (pytest's exit status {status})")
+        survivors = [fault for fault in faults if not is_caught(copy, fault)]
+    page = report(faults, survivors)
+    print(page)
+    output = arguments.output or (None if arguments.only else RESULT)
+    if output is not None:
+        output.write_text(page, encoding="utf-8")
+    return len(survivors)
+
+
+def read_faults() -> list[Fault]:
+    """The faults of planted_faults.yaml, in its order."""
+    return [Fault(*row) for row in yaml.safe_load(FAULTS.read_text(encoding="utf-8"))]
+
+
+def copy_tracked(folder: Path) -> None:
+    """Copies the files that git tracks, as they are in the working tree."""
+    names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True)
+    for name in filter(None, names.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+
+
+def planted(copy: Path, fault: Fault) -> str:
+    """The content of a fault's file with the fault.
+
+    Raises:
+        FaultError: the text is not there exactly once.
+    """
+    content = (copy / "src/ddpm" / fault.file).read_text(encoding="utf-8")
+    if (count := content.count(fault.text)) != 1:
+        raise FaultError(f"{fault.file}: {fault.text!r} is found {count} times, not once")
+    return content.replace(fault.text, fault.planted)
+
+
+def is_caught(copy: Path, fault: Fault) -> bool:
+    """Whether the nearest tests fail with a fault, or do not end; the copy is as before afterwards.
+
+    Raises:
+        FaultError: pytest found no tests, or was told nonsense.
+    """
+    path = copy / "src/ddpm" / fault.file
+    sound = path.read_text(encoding="utf-8")
+    path.write_text(planted(copy, fault), encoding="utf-8")
+    try:
+        status = run_tests(copy, fault.words, SECONDS)
+    except subprocess.TimeoutExpired:
+        status = FAILED
+    finally:
+        path.write_text(sound, encoding="utf-8")
+    # Errors while tests are collected (2) come of a fault that breaks an import.
+    if status not in (0, FAILED, 2):
+        raise FaultError(f"{fault.tests}: pytest's exit status was {status}")
+    print("caught  " if status else "SURVIVED", f"{fault.file}: {fault.planted}", flush=True)
+    return bool(status)
+
+
+def run_tests(copy: Path, words: Iterable[str], seconds: float | None = None) -> int:
+    """The exit status of pytest in the copy."""
+    # Without compiled files, whose time of change does not tell two plantings of one second apart.
+    environment = os.environ | {"PYTHONPATH": str(copy / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *words]
+    run = subprocess.run(command, cwd=copy, env=environment, capture_output=True, timeout=seconds)
+    return run.returncode
+
+
+def report(faults: list[Fault], survivors: list[Fault]) -> str:
+    """The page: counts, commit, and a table of all faults."""
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    lines = [
+        "# Planted faults",
+        "",
+        f"{len(faults)} planted at {commit.stdout.strip()}, {len(faults) - len(survivors)} caught by the "
+        f"nearest tests, {len(survivors)} survived.",
+        "",
+        "| file | planted | in place of | nearest tests | |",
+        "|---|---|---|---|---|",
+    ]
+    for fault in faults:
+        cells = [fault.file, _code(fault.planted), _code(fault.text), fault.tests]
+        lines.append(f"| {' | '.join(cells)} | {'survived' if fault in survivors else 'caught'} |")
+    return "\n".join(lines) + "\n"
+
+
+def _code(text: str) -> str:
+    flat = " ".join(text.split()).replace("|", "\\|")
+    return f"`{flat}`" if flat else "nothing"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
