@@ -25,8 +25,8 @@ def require_trained(study: Study, model: str) -> None:
     """Raises StudyError if the model is not trained but has published weights, or another model's."""
     if (source := study.model(model).weights_of) is not None:
         raise StudyError(
-            f"{study.file}: {model} has the weights of {source} (`pretrained.model`) and is not trained: give "
-            f"--model {source}, or remove `pretrained`"
+            f"{study.file}: {model} has the weights of {source} (`pretrained.model`) and is not trained: "
+            f"give --model {source}, or remove `pretrained`"
         )
     if study.model(model).pretrained is not None:
         raise StudyError(
