@@ -73,7 +73,6 @@ def test_without_gradients_it_is_the_same_function(layout):
     assert torch.equal(x, before)
 
 
-@pytest.mark.xfail(strict=True, reason="torch's function reads the gradient in the layout of x")
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_the_gradients_layout_does_not_matter(layout, monkeypatch):
     monkeypatch.setattr(normalised_swish, "FRUGAL_FROM", 0)

@@ -51,6 +51,9 @@ class _NormalisedSwish(torch.autograd.Function):
         normalised, _, _ = torch.native_group_norm(
             whole, weight, bias, batch, channels, size, groups, ctx.epsilon
         )
+        if gradient.stride() != normalised.stride():
+            # The kernels below read both in one layout.
+            gradient = torch.empty_like(normalised).copy_(gradient)
         gradient = torch.ops.aten.silu_backward(gradient, normalised)
         of_x, of_weight, of_bias = torch.ops.aten.native_group_norm_backward(
             gradient,
