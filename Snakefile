@@ -14,7 +14,10 @@ import sys
 
 from snakemake.utils import min_version
 
-min_version("9.0")
+from snakemake.logging import logger
+from pathlib import Path
+
+min_version("9.27")
 
 # The `ddpm` command of the environment that runs Snakemake, also where that is not activated.
 shell.prefix(f"export PATH={os.path.dirname(sys.executable)}:$PATH; ")
@@ -33,10 +36,25 @@ wildcard_constraints:
     figure=r"figure\d+|training_curves|checkpoints",
 
 
-include: "workflow/rules/locks.smk"
 include: "workflow/rules/studies.smk"
 include: "workflow/rules/guard.smk"
-include: "workflow/rules/settle.smk"
+include: "workflow/rules/one_workflow.smk"
+
+
+onstart:
+    if workflow.is_main_process:
+        require_alone()
+        require_feasible()
+
+
+onsuccess:
+    if workflow.is_main_process:
+        end_alone()
+
+
+onerror:
+    if workflow.is_main_process:
+        end_alone()
 
 
 rule demo:

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 from ddpm.errors import DDPMError, OutputError
+from ddpm.gpus import claim_gpus
 
 # Of glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
@@ -94,6 +95,8 @@ def _run(options: argparse.Namespace, verb: ModuleType) -> int:
 
     study = load_study(options.study)
     if VERBS[options.verb]:
+        if options.device != "cpu":
+            claim_gpus(getattr(options, "processes", 1))
         options.device = _device(options.device, options.threads)
     verb.run(study, options)
     return 0

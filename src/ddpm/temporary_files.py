@@ -9,13 +9,33 @@ lock would be lost, and with it no more than the protection from a second writer
 from __future__ import annotations
 
 import contextlib
+import enum
+import fcntl
 import os
 import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-from ddpm.locking import Lock, try_lock
+
+class Lock(enum.Enum):
+    """What came of asking for a lock."""
+
+    HELD = "held"
+    BUSY = "held by another"
+    UNKNOWN = "the file system knows no locks"
+
+
+def try_lock(handle: int) -> Lock:
+    """Asks for the one lock of an open file that may be written, without waiting."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return Lock.BUSY
+    except OSError:
+        # ENOLCK, EOPNOTSUPP, ENOSYS, EINVAL: which one, depends on the file system.
+        return Lock.UNKNOWN
+    return Lock.HELD
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from ddpm.plan.guard import refusal
 
 def require_feasible():
     """Raises WorkflowError, after printing the plan, if this run's networks would take too long here."""
-    if config.get("allow_cpu") or not workflow.local_exec or not workflow.is_main_process or workflow.touch:
+    if config.get("allow_cpu") or not workflow.local_exec or workflow.touch:
         return
     shared, of_study = [], defaultdict(list)
     for job in workflow.dag.needrun_jobs():
@@ -20,7 +20,3 @@ def require_feasible():
         if refused is not None:
             logger.error(refused.plan)
             raise WorkflowError(refused.reason)
-
-
-onstart:
-    require_feasible()

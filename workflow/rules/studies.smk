@@ -34,9 +34,14 @@ def model_data(wildcards):
     return layout.MANIFEST.format(home=wildcards.home, dataset=dataset)
 
 
-def weights_file(wildcards):
-    """The weights of a training run that are evaluated."""
-    return dependencies.weights_file(study(wildcards), wildcards.model, wildcards.seed)
+def weights(wildcards):
+    """The weights of a training run that are evaluated, or its receipt."""
+    return dependencies.awaited(dependencies.weights_file(study(wildcards), wildcards.model, wildcards.seed))
+
+
+def artefact_inputs(wildcards, artefact):
+    """What a table or figure is made of, by role."""
+    return dependencies.awaited_inputs(dependencies.artefact_inputs(study(wildcards), artefact))
 
 
 def features_file(wildcards):

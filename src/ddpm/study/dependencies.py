@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import PurePosixPath
 from typing import Any
 
 from ddpm.study import layout
@@ -11,6 +12,14 @@ from ddpm.study.settings import Study
 
 Inputs = dict[str, list[str]]
 PUBLISHED = "config/published.csv"
+_WITHOUT_RULE = {PurePosixPath(pattern).name for pattern in (layout.WEIGHTS, layout.CURVE)}
+# Role: the artefacts that need the files of this role too, and what they call it.
+_METRICS = {
+    "rows": (("table1", "table2", "text_numbers"), "rows"),
+    "curves": (("training_curves",), "curves"),
+    "progressive": (("figure10",), "rows"),
+    "checkpoints": (("checkpoints",), "rows"),
+}
 
 
 def artefact_inputs(study: Study, artefact: str) -> Inputs:
@@ -66,7 +75,10 @@ def chain_inputs(study: Study, figure: str) -> list[str]:
     """What the chains of figures 2, 7, 8 and 9 start from: weights, and the data set for its images."""
     model = study.artefacts.models_of(figure)[0]
     dataset = study.model(model).dataset
-    return [weights_file(study, **_first_seed(study, model)), _fill(layout.MANIFEST, study, dataset=dataset)]
+    return [
+        awaited(weights_file(study, **_first_seed(study, model))),
+        _fill(layout.MANIFEST, study, dataset=dataset),
+    ]
 
 
 def weights_file(study: Study, model: str, seed: object) -> str:
@@ -77,6 +89,31 @@ def weights_file(study: Study, model: str, seed: object) -> str:
     pattern = layout.WEIGHTS if settings.checkpoints.evaluate == "last" else layout.CHOSEN
     pattern = pattern if settings.pretrained is None else layout.IMPORTED
     return _fill(pattern, study, model=model, seed=seed)
+
+
+def awaited(file: str) -> str:
+    """The file that the workflow waits for: of weights and curve of a training run, which no rule has, its receipt."""
+    path = PurePosixPath(file)
+    if path.name in _WITHOUT_RULE:
+        return str(path.with_name(PurePosixPath(layout.RECEIPT).name))
+    return file
+
+
+def awaited_inputs(inputs: Inputs) -> Inputs:
+    """`awaited` for all files of all roles."""
+    return {role: [awaited(file) for file in files] for role, files in inputs.items()}
+
+
+def metrics_inputs(study: Study) -> Inputs:
+    """Files by role: measurement `rows`, training `curves`, `progressive` rows, rows of `checkpoints`.
+
+    Only what the study's tables and figures need anyway: metrics cost no computation of their own.
+    """
+    chosen = {name: artefact_inputs(study, name) for name in study.artefacts.chosen}
+    return {
+        role: list(dict.fromkeys(file for name in names if name in chosen for file in chosen[name][there]))
+        for role, (names, there) in _METRICS.items()
+    }
 
 
 def checkpoint_rows(study: Study, model: str, seed: object) -> list[str]:
