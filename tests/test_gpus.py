@@ -10,7 +10,9 @@ from ddpm import gpus as module
 from ddpm.gpus import VISIBLE, claim_gpus, gpus
 
 LIST = """#!/bin/sh
-for n in 0 1 2 3; do echo "GPU $n: NVIDIA H100 (UUID: GPU-$n)"; echo "  MIG 1g.10gb Device 0: (UUID: MIG-$n)"; done
+for n in 0 1 2 3; do
+  echo "GPU $n: NVIDIA H100 (UUID: GPU-$n)"; echo "  MIG 1g.10gb Device 0: (UUID: MIG-$n)"
+done
 """
 CLAIM = (
     "import os, sys; from ddpm.gpus import claim_gpus; claim_gpus(int(sys.argv[1])); "

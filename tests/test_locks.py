@@ -12,7 +12,10 @@ import pytest
 from ddpm.errors import OutputError
 from ddpm.locks import NoLocksError, SignedLock
 
-HOLD = "import sys; from ddpm.locks import SignedLock; lock = SignedLock(sys.argv[1]); lock.take(); print('taken', flush=True); input()"
+HOLD = (
+    "import sys; from ddpm.locks import SignedLock; lock = SignedLock(sys.argv[1]); lock.take(); "
+    "print('taken', flush=True); input()"
+)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from ddpm.locking import Lock, try_lock
 from matplotlib.figure import Figure
 from waiting import PATIENCE
 
@@ -19,7 +20,6 @@ from ddpm.artefacts.figures.saving import save_image
 from ddpm.data.store import _write_array
 from ddpm.errors import OutputError
 from ddpm.files import atomic_path, link_or_copy, write_bytes, write_text
-from ddpm.locking import Lock, try_lock
 from ddpm.measurements import Measurement, write_measurements
 from ddpm.network.weights import save_weights
 from ddpm.traced_files import write_arrays, write_frame

@@ -1,4 +1,4 @@
-"""Snakemake's records: found where it keeps them, copied beside the results, given back where the files are the same."""
+"""Snakemake's records: found where it keeps them, copied beside the results, given back to the same files."""
 
 import json
 from pathlib import Path

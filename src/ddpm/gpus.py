@@ -21,7 +21,7 @@ _claimed: list[SignedLock] = []
 
 
 def gpus() -> list[str]:
-    """Names of the GPUs that jobs may use: those of CUDA_VISIBLE_DEVICES, or the numbers of all that the driver lists.
+    """Names of the GPUs that jobs may use: those of CUDA_VISIBLE_DEVICES, or numbers of all that there are.
 
     Does not load torch: Snakemake's profile asks at each start.
     """
@@ -39,10 +39,10 @@ def _is_gpu(line: str) -> bool:
 
 
 def claim_gpus(count: int) -> None:
-    """Leaves to this process and its children as many GPUs as it needs, such as no other job here has claimed.
+    """Leaves to this process and its children as many GPUs as it needs, none that another job has claimed.
 
-    Where there are no more than that, where Slurm or torchrun has given them out, or where the others have claimed too
-    many, nothing is done. Must be called before torch looks for GPUs.
+    Where there are no more than that, where Slurm or torchrun has given them out, or where the others have
+    claimed too many, nothing is done. Must be called before torch looks for GPUs.
 
     Args:
         count: of GPUs.

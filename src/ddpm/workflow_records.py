@@ -1,9 +1,10 @@
 """Snakemake's records of a study's files, which travel beside its results.
 
-For each file that a rule made, Snakemake keeps how: rule, settings, and the hashes of its inputs (one JSON file each
-under .snakemake/metadata; the name is the file's path in base64). With them it tells what is current, whatever the
-file times say. Results that `dvc pull` brings to another folder lack them there, so a copy is kept with the results:
-written when a workflow ends, and taken over at a start for each file that is as it was then.
+For each file that a rule made, Snakemake keeps how: rule, settings, and the hashes of its inputs (one JSON
+file each under .snakemake/metadata; the name is the file's path in base64). With them it tells what is
+current, whatever the file times say. Results that `dvc pull` brings to another folder lack them there, so a
+copy is kept with the results: written when a workflow ends, and taken over at a start for each file that is
+as it was then.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ def keep_records(home: str) -> None:
 def take_over_records(home: str) -> int:
     """Gives Snakemake the kept record of each file that is as it was then; returns how many.
 
-    A file without a copy of its record, or that differs from what the copy describes, keeps the record it has.
+    A file without a copy of its record, or that differs from what the copy describes, keeps the record it
+    has.
     """
     taken = 0
     for file, entry in read_kept(home).items():
@@ -60,7 +62,7 @@ def take_over_records(home: str) -> int:
 
 
 def read_kept(home: str) -> dict[str, dict[str, Any]]:
-    """By file: its `record`, and its `size` [bytes] and `sha256`; nothing if there is no copy, or a damaged one."""
+    """By file: its `record`, `size` [bytes] and `sha256`; nothing if there is no copy, or a damaged one."""
     content = _read(Path(layout.RECORDS.format(home=home)))
     return content if all(isinstance(entry, dict) and "record" in entry for entry in content.values()) else {}
 
@@ -84,7 +86,7 @@ def _records(home: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _is_of(file: str, home: str) -> bool:
-    """Whether a file belongs to the study whose results lie in `home`; the paper's are among the homes of others."""
+    """Whether a file belongs to the study whose results lie in `home`; the paper's has the others' in it."""
     parts = PurePosixPath(file).parts
     if home == layout.home("paper"):
         return parts[:1] == (home,) and (len(parts) == 2 or parts[1] in layout.RESERVED_NAMES)

@@ -41,7 +41,7 @@ def copied(pulled, tmp_path):
 
 
 def shuffle_times(folder, seed):
-    """Gives all results times in a random order; an odd seed: the order that is worst, results before their sources."""
+    """Gives all results times in a random order; with an odd seed results before what they were made from."""
     places = ["figures", "tables", "measurements", "samples", "models", "data"]
     files = [file for place in places for file in sorted((folder / "results/demo" / place).rglob("*"))]
     if seed % 2 == 0:

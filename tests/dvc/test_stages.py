@@ -10,7 +10,6 @@ import pytest
 import yaml
 from workspaces import ENVIRONMENT, ROOT, make_workspace, run, snakemake, status
 
-
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 PAPER = ("train", "evaluate", "artefacts")
 

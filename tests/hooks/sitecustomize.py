@@ -1,9 +1,9 @@
 """Trainers that pause where a test asks for it.
 
 Python imports this module at the start of every process that finds it in PYTHONPATH. A trainer then stops
-itself (SIGSTOP) where a file beside its run's folder asks for it, and takes that file away: with `pause-at-save`
-as it is about to replace its latest saved state by a newer one, with `pause-at-end` when all that is left to
-do is to give back the lock and to leave. See pausing.py.
+itself (SIGSTOP) where a file beside its run's folder asks for it, and takes that file away: with
+`pause-at-save` as it is about to replace its latest saved state by a newer one, with `pause-at-end` when all
+that is left to do is to give back the lock and to leave. See pausing.py.
 """
 
 import os

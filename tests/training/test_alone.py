@@ -7,6 +7,7 @@ import shutil
 import signal
 
 import pytest
+from pausing import training_lock
 from safetensors.torch import load_file
 from short_study import RUN, messages, start, start_and_pause, write_study
 from waiting import PATIENCE, wait_for

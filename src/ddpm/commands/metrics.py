@@ -18,8 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(study: Study, arguments: argparse.Namespace) -> None:
     """Writes metrics.json and plots/*.csv of the study."""
-    from ddpm.files import write_text
     from ddpm.evaluation import metrics
+    from ddpm.files import write_text
 
     inputs = metrics_inputs(study)
     numbers = metrics.metrics(inputs["rows"])

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from ddpm.training.run import TrainingRun
     from ddpm.training.checkpoints import Checkpoints
     from ddpm.training.loop import Training
     from ddpm.training.processes import Processes
+    from ddpm.training.run import TrainingRun
 
 logger = logging.getLogger("ddpm")
 

@@ -92,7 +92,7 @@ def weights_file(study: Study, model: str, seed: object) -> str:
 
 
 def awaited(file: str) -> str:
-    """The file that the workflow waits for: of weights and curve of a training run, which no rule has, its receipt."""
+    """The file that the workflow waits for: for weights and curve of a training run, the run's receipt."""
     path = PurePosixPath(file)
     if path.name in _WITHOUT_RULE:
         return str(path.with_name(PurePosixPath(layout.RECEIPT).name))

@@ -22,8 +22,8 @@ MANIFEST = "{home}/data/{dataset}/manifest.json"
 FEATURES = "{home}/features/classifier.safetensors"
 FEATURE_CACHE = "{home}/features/cache"
 
-# A training run. Snakemake knows its receipt alone: the other files of the folder are no outputs, so that no rerun
-# and no failed job deletes them.
+# A training run. Snakemake knows its receipt alone: the other files of the folder are no outputs, so that no
+# rerun and no failed job deletes them.
 RUN = "{home}/models/{model}/seed{seed}"
 RECEIPT = f"{RUN}/trained.json"
 WEIGHTS = f"{RUN}/weights.safetensors"

@@ -31,9 +31,8 @@ def alone(path: str | Path, title: str, processes: Processes = ALONE) -> Iterato
     locks, says so and goes on.
 
     Args:
-        path: of the lock's file, which is removed at the end. It lies beside the run's folder, which may be renamed.
-        title: of the run, for messages.
-        processes: those that train together.
+        path: of the lock's file, which is removed at the end. It lies beside the run's folder, which may be
+        renamed. title: of the run, for messages. processes: those that train together.
 
     Raises:
         Stopped: a signal came while waiting.

@@ -1,8 +1,8 @@
 """One training run of a study: its folder, what is left to do of it, and the receipt that it ends with.
 
-Snakemake knows the receipt alone, a small file. Weights, curve, checkpoints and states are no outputs: nothing but
-this module moves them, and nothing deletes them. A run of other settings that lies in the folder is set aside under
-the name of its settings, and comes back when they do.
+Snakemake knows the receipt alone, a small file. Weights, curve, checkpoints and states are no outputs:
+nothing but this module moves them, and nothing deletes them. A run of other settings that lies in the folder
+is set aside under the name of its settings, and comes back when they do.
 """
 
 from __future__ import annotations
@@ -76,7 +76,8 @@ class TrainingRun:
     def description(self) -> dict[str, str]:
         """Whose files lie in the folder.
 
-        `run` names settings and data; `continued` is the same for runs that differ in the number of steps alone.
+        `run` names settings and data; `continued` is the same for runs that differ in the number of steps
+        alone.
         """
         data = self.data_hash[:12]
         continued = continued_fingerprint(self.study, self.model)
@@ -131,8 +132,8 @@ class TrainingRun:
             return False
         if problem := self._lost():
             raise StateError(
-                f"{problem}\nBring the file back (`dvc checkout`, a copy); or change models.{self.model}.checkpoints "
-                f"in {self.study.file}, if it asks for a step that was not kept; or train anew: `ddpm train "
+                f"{problem}\nBring the file back (`dvc checkout`, a copy); or change "
+                f"models.{self.model}.checkpoints in {self.study.file}, if it asks for a step that was not kept; or train anew: `ddpm train "
                 f"{self.study.file} --model {self.model} --seed {self.seed} --restart` (what is there is set "
                 "aside, not deleted)"
             )
@@ -149,7 +150,7 @@ class TrainingRun:
         return True
 
     def _lost(self) -> str | None:
-        """What the saved state cannot bring back: the weights, or a checkpoint from before it; None for nothing."""
+        """What the saved state cannot bring back: the weights, or a checkpoint that it has passed; or None."""
         state = self.states.load()
         if state is not None:
             return self._missing_checkpoint(state.updates)
@@ -167,7 +168,7 @@ class TrainingRun:
         return digest
 
     def write_receipt(self) -> Path:
-        """Writes what the workflow waits for: the run, its settings, how it ended, and the hashes of all weights.
+        """Writes what the workflow waits for: run, settings, how it ended, and the hashes of all weights.
 
         The same run gives the same bytes.
         """
@@ -193,7 +194,7 @@ class TrainingRun:
         logger.info(f"{self.title}: a run of other settings or data, or an earlier one, now lies in {place}")
 
     def _take_back(self) -> None:
-        """Brings back the run of these settings, or the state from which it continues, if one was set aside."""
+        """Brings back the run of these settings, or the state that it continues from, if one was set aside."""
         earlier = self._path(layout.EARLIER)
         if (same := earlier / self.description["run"]).exists():
             same.rename(self.folder)
