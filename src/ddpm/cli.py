@@ -40,6 +40,7 @@ VERBS = {
     "figure": False,
     "index": False,
     "metrics": False,
+    "prune": False,
     "plan": True,
     "show": False,
     "schema": False,

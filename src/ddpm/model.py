@@ -73,7 +73,7 @@ def load_model(
     if provenance.get("settings") != fingerprint:
         raise WeightsError(
             f"{path}: made with other settings than {study.file} has now for {model}; make it again "
-            f"(`ddpm train {study.file} --model {model}`, or `snakemake` with the table or figure that needs it), "
+            f"(`ddpm train {study.file} --model {model}`, or `snakemake` with the table that needs it), "
             "or restore the settings"
         )
     network.to(torch.device(device)).eval().requires_grad_(False)

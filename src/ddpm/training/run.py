@@ -133,9 +133,9 @@ class TrainingRun:
         if problem := self._lost():
             raise StateError(
                 f"{problem}\nBring the file back (`dvc checkout`, a copy); or change "
-                f"models.{self.model}.checkpoints in {self.study.file}, if it asks for a step that was not kept; or train anew: `ddpm train "
-                f"{self.study.file} --model {self.model} --seed {self.seed} --restart` (what is there is set "
-                "aside, not deleted)"
+                f"models.{self.model}.checkpoints in {self.study.file}, if it asks for a step that was not kept; "
+                f"or train anew: `ddpm train {self.study.file} --model {self.model} --seed {self.seed} --restart` "
+                "(what is there is set aside, not deleted)"
             )
         return True
 
@@ -150,7 +150,7 @@ class TrainingRun:
         return True
 
     def _lost(self) -> str | None:
-        """What the saved state cannot bring back: the weights, or a checkpoint that it has passed; or None."""
+        """What the saved state cannot bring back: the weights, or a checkpoint it has passed; or None."""
         state = self.states.load()
         if state is not None:
             return self._missing_checkpoint(state.updates)
@@ -194,7 +194,7 @@ class TrainingRun:
         logger.info(f"{self.title}: a run of other settings or data, or an earlier one, now lies in {place}")
 
     def _take_back(self) -> None:
-        """Brings back the run of these settings, or the state that it continues from, if one was set aside."""
+        """Brings back the run of these settings, or the state it continues from, if one was set aside."""
         earlier = self._path(layout.EARLIER)
         if (same := earlier / self.description["run"]).exists():
             same.rename(self.folder)
