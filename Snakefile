@@ -11,13 +11,20 @@
 # the settings that its result depends on: changing one model's setting reruns that model alone.
 import os
 import sys
-
-from snakemake.utils import min_version
-
-from snakemake.logging import logger
 from pathlib import Path
 
+import snakemake
+from packaging.version import Version
+from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
+from snakemake.utils import min_version
+
 min_version("9.27")
+if Version(snakemake.__version__) >= Version("10"):
+    raise WorkflowError(
+        f"Snakemake {snakemake.__version__} is installed, and this workflow is tested with 9.27 and later "
+        "versions of 9: pip install -r envs/requirements.txt"
+    )
 
 # The `ddpm` command of the environment that runs Snakemake, also where that is not activated.
 shell.prefix(f"export PATH={os.path.dirname(sys.executable)}:$PATH; ")

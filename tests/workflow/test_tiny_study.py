@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -227,3 +228,11 @@ def test_a_second_workflow_in_the_same_folder_is_refused(tmp_path):
         go_on(trainer)
         assert first.wait(PATIENCE) == 0
     assert "Nothing to be done" in snakemake(tmp_path, target, "--cores", "1")
+
+
+def test_an_untested_snakemake_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "sitecustomize.py").write_text("import snakemake; snakemake.__version__ = '10.0.1'")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    write_study(tmp_path, tiny_study())
+    output = snakemake(tmp_path, INDEX, "-n", status=1)
+    assert "Snakemake 10.0.1 is installed, and this workflow is tested with 9.27" in output

@@ -133,9 +133,9 @@ class TrainingRun:
         if problem := self._lost():
             raise StateError(
                 f"{problem}\nBring the file back (`dvc checkout`, a copy); or change "
-                f"models.{self.model}.checkpoints in {self.study.file}, if it asks for a step that was not kept; "
-                f"or train anew: `ddpm train {self.study.file} --model {self.model} --seed {self.seed} --restart` "
-                "(what is there is set aside, not deleted)"
+                f"models.{self.model}.checkpoints in {self.study.file}, if it asks for a step that was not "
+                f"kept; or train anew: `ddpm train {self.study.file} --model {self.model} --seed {self.seed} "
+                "--restart` (what is there is set aside, not deleted)"
             )
         return True
 
