@@ -13,7 +13,7 @@ from ddpm.cli import main
 from ddpm.network.execution import PRECISIONS
 from ddpm.network.weights import read_weights
 from ddpm.study import layout, load_study
-from ddpm.study.execution import Precision
+from ddpm.study.base import Precision
 from ddpm.study.fingerprint import (
     chain_fingerprint,
     checkpoint_fingerprint,
@@ -123,4 +123,4 @@ def test_an_unknown_precision_is_refused_with_its_place(capsys):
 
 
 def test_the_settings_are_those_that_the_network_knows():
-    assert get_args(Precision) == PRECISIONS
+    assert get_args(get_args(Precision)[0]) == PRECISIONS

@@ -6,11 +6,11 @@ import jsonschema
 import pytest
 import yaml
 
+from ddpm.commands.schema import study_schema
 from ddpm.errors import StudyError
 from ddpm.study import load_study
 from ddpm.study.dependencies import weights_file
 from ddpm.study.fingerprint import sampling_fingerprint, weights_fingerprint
-from ddpm.study.schema import study_schema
 
 CONFIG = Path(__file__).parents[2] / "config"
 DEMO = (CONFIG / "demo.yaml").read_text()

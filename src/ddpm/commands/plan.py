@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from ddpm.plan.jobs import Jobs
     from ddpm.plan.speed import Speed
 
+COMPUTES = True
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the verb's own arguments."""
