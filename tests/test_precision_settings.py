@@ -59,24 +59,20 @@ def bound() -> np.ndarray:
     return np.stack(pd.read_parquet(path)["terms"])
 
 
-def test_samples_in_bfloat16_are_near_those_in_float32(trained):
-    exact, before = samples()
-    write(sampling="bfloat16")
-    rounded, after = samples()
+@pytest.mark.usefixtures("trained")
+def test_samples_and_the_bound_in_bfloat16_are_near_those_in_float32():
+    (exact, before), terms = samples(), bound()
+    write(sampling="bfloat16", likelihood="bfloat16")
+    (rounded, after), other_terms = samples(), bound()
     assert (before["execution"], after["execution"]) == ("float32", "bfloat16")
     assert before["weights_hash"] == after["weights_hash"]
     assert 0 < np.abs(exact - rounded).mean() < 4  # grey levels
+    assert not np.array_equal(terms, other_terms)
+    assert other_terms.sum(axis=1) == pytest.approx(terms.sum(axis=1), rel=2e-3)
 
 
-def test_the_bound_in_bfloat16_is_near_that_in_float32(trained):
-    exact = bound()
-    write(likelihood="bfloat16")
-    rounded = bound()
-    assert not np.array_equal(exact, rounded)
-    assert rounded.sum(axis=1) == pytest.approx(exact.sum(axis=1), rel=2e-3)
-
-
-def test_training_in_another_precision_is_another_run(trained, capsys):
+@pytest.mark.usefixtures("trained")
+def test_training_in_another_precision_is_another_run(capsys):
     write(training="bfloat16")
     assert main(["train", STUDY, *RUN]) == 2
     assert "trained with other settings; --restart trains anew" in capsys.readouterr().err

@@ -8,9 +8,9 @@ from ddpm.errors import did_you_mean
 from ddpm.study.artefacts import ChainsSettings, GridSettings, NeighboursSettings
 from ddpm.study.base import Settings
 from ddpm.study.fingerprint import keeps_progress
+from ddpm.study.layers import Keys
 from ddpm.study.settings import Study
 
-Keys = tuple[str, ...]
 Problems = Iterator[tuple[Keys, str]]
 
 
