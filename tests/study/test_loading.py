@@ -66,6 +66,11 @@ ELSEWHERE = {
         ("flip: false", "flip: 3", "should be a valid boolean"),
         ("flip: false", "flip: no", "should be a valid boolean, not 'no'"),  # YAML 1.2
         ("groups: 8", "groups: 7", r"network: groups: 7 groups do not divide a level of \d+ channels"),
+        (
+            "images_per_shard",
+            "precision: float16 #",
+            r"likelihood\.precision: .*'float32', 'tf32' or 'bfloat16'",
+        ),
         ("variance: learned, loss: kl", "variance: learned, loss: mse", "no gradient; use `loss: kl`"),
         ("prediction: epsilon", "prediction: velocity", "'mu_tilde', 'epsilon' or 'x0'"),
         ("beta_end: 0.2", "beta_end: 1.2", "less than 1"),
