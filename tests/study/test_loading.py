@@ -75,6 +75,11 @@ ELSEWHERE = {
         ("prediction: epsilon", "prediction: velocity", "'mu_tilde', 'epsilon' or 'x0'"),
         ("beta_end: 0.2", "beta_end: 1.2", "less than 1"),
         ("beta_end: 0.2", "beta_end: 0.0001", "lies below beta_start"),
+        (
+            "channel_multipliers: [1, 2]",
+            "channel_multipliers: [1, 1, 1, 1, 1]",
+            "by 16, but digits has 8; use fewer",
+        ),
         ("attention_resolutions: [4]", "attention_resolutions: [16]", r"no resolution 16, only \[8"),
         ("dataset: digits\n  network", "dataset: digit\n  network", "named 'digit'.*'digits'"),
         ("figure5: {model: epsilon_L_simple", "figure5: {model: epsilon", r"artefacts\.figure5: no model"),

@@ -92,17 +92,18 @@ def _unsuitable_networks(study: Study) -> Problems:
         settings = study.model(name)
         _, height, _ = study.datasets[settings.dataset].image_shape
         levels = len(settings.network.channel_multipliers)
-        if height % 2 ** (levels - 1):
+        network = ("models", name, "network")
+        if height % (divisor := 2 ** (levels - 1)):
             yield (
-                ("models", name, "network", "channel_multipliers"),
-                f"{levels} levels need an image height divisible by {2 ** (levels - 1)}, but "
-                f"{settings.dataset} has {height}; use fewer levels",
+                (*network, "channel_multipliers"),
+                f"{levels} levels need an image height divisible by {divisor}, but {settings.dataset} has "
+                f"{height}; use fewer levels",
             )
         resolutions = [height // 2**level for level in range(levels)]
         for wanted in settings.network.attention_resolutions:
             if wanted not in resolutions:
-                keys = ("models", name, "network", "attention_resolutions")
-                yield keys, f"the network has no resolution {wanted}, only {resolutions}"
+                reason = f"the network has no resolution {wanted}, only {resolutions}"
+                yield (*network, "attention_resolutions"), reason
 
 
 def _impossible_times(study: Study) -> Problems:
@@ -131,34 +132,27 @@ def _too_few_samples(study: Study) -> Problems:
             shown = artefact.rows
         elif isinstance(artefact, NeighboursSettings):
             shown = artefact.samples
-        if shown > study.sampling.images:
-            yield (
-                ("artefacts", name),
-                f"shows {shown} samples, but sampling.images is {study.sampling.images}; show fewer or draw "
-                "more",
-            )
+        if shown > (drawn := study.sampling.images):
+            reason = f"shows {shown} samples, but sampling.images is {drawn}; show fewer or draw more"
+            yield ("artefacts", name), reason
 
 
 def _untrained_models(study: Study) -> Problems:
     """Curves over training of models that are not trained here."""
-    for name in ("training_curves", "checkpoints"):
-        for model in study.artefacts.models_of(name) if name in study.artefacts.chosen else []:
+    reason = "is not trained (`pretrained`), so there is no training to show; remove it"
+    for name in [name for name in study.artefacts.chosen if name in ("training_curves", "checkpoints")]:
+        for model in study.artefacts.models_of(name):
             if study.model(model).pretrained is not None:
-                yield (
-                    ("artefacts", name, "models"),
-                    f"{model} is not trained (`pretrained`), so there is no training to show; remove it",
-                )
+                yield ("artefacts", name, "models"), f"{model} {reason}"
 
 
 def _unusual_images(study: Study) -> Problems:
     """Folders of images that are not there or hold none."""
     for name, settings in study.datasets.items():
-        if settings.source == "image_folder":
-            for split, images in settings.split_sizes.items():
-                if not images:
-                    folder = getattr(settings, split)
-                    keys = ("datasets", name, split)
-                    yield keys, f"{folder} holds no images; give the path of a folder of images"
+        for split, images in settings.split_sizes.items():
+            if not images:
+                reason = f"{getattr(settings, split)} holds no images; give the path of a folder of images"
+                yield ("datasets", name, split), reason
 
 
 def _reused_seeds(study: Study) -> Problems:
