@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from ddpm import gpus as module
-from ddpm.gpus import VISIBLE, claim_gpus, gpus
+from ddpm import device as module
+from ddpm.device import VISIBLE, claim_gpus, gpus
 
 LIST = """#!/bin/sh
 for n in 0 1 2 3; do
@@ -15,7 +15,7 @@ for n in 0 1 2 3; do
 done
 """
 CLAIM = (
-    "import os, sys; from ddpm.gpus import claim_gpus; claim_gpus(int(sys.argv[1])); "
+    "import os, sys; from ddpm.device import claim_gpus; claim_gpus(int(sys.argv[1])); "
     "print(os.environ.get('CUDA_VISIBLE_DEVICES'), flush=True); input()"
 )
 

@@ -10,8 +10,8 @@ from timing.optimisation import Optimisation
 from timing.setting import Prepared, Setting
 from torch import Tensor
 
-from ddpm.cli import keep_freed_memory
 from ddpm.data.scaling import to_model
+from ddpm.device import keep_freed_memory
 from ddpm.diffusion.process import GaussianDiffusion
 from ddpm.diffusion.sampler import ancestral_step
 from ddpm.diffusion.schedule import beta_schedule

@@ -11,6 +11,7 @@ from ddpm.study.dependencies import artefact_files, artefact_inputs, bound_shard
 from ddpm.study.fingerprint import (
     artefact_fingerprint,
     chain_fingerprint,
+    checkpoint_fingerprint,
     dataset_fingerprint,
     features_fingerprint,
     fingerprint,
@@ -30,11 +31,17 @@ def fingerprints(study) -> dict[str, str]:
     return {
         "training": training_fingerprint(study, MODEL),
         "features": features_fingerprint(study),
+        "checkpoint": checkpoint_fingerprint(study, MODEL),
         "sampling": sampling_fingerprint(study, MODEL),
         "quality": quality_fingerprint(study, MODEL),
         "likelihood": likelihood_fingerprint(study, MODEL),
+        "chain": chain_fingerprint(study, "figure7"),
         "figure13": artefact_fingerprint(study, "figure13"),
     }
+
+
+# What depends on the training of a model.
+TRAINED = {"training", "checkpoint", "sampling", "quality", "likelihood", "chain"}
 
 
 @pytest.mark.parametrize(
@@ -45,17 +52,16 @@ def fingerprints(study) -> dict[str, str]:
         ("images_per_shard: ", "images_per_shard: 1 #", set()),
         ("seeds: [0, 1]", "seeds: [0, 1, 2]", set()),
         ("seeds: [0, 1]", "sampling_seeds: [0, 1]", set()),
-        ("learning_rate: ", "learning_rate: 0.1 #", {"training", "sampling", "quality", "likelihood"}),
-        (
-            "test_images: 500",
-            "test_images: 400",
-            {"training", "features", "sampling", "quality", "likelihood"},
-        ),
-        ("    beta_end: 0.2", "    beta_end: 0.21", {"training", "sampling", "quality", "likelihood"}),
+        ("learning_rate: ", "learning_rate: 0.1 #", TRAINED),
+        ("    log_every: 20", "    log_every: 20\n    precision: tf32", TRAINED),
+        ("    beta_end: 0.2", "    beta_end: 0.21", TRAINED),
+        ("test_images: 500", "test_images: 400", {"features", *TRAINED}),
         ("  images: 1000", "  images: 1001", {"sampling", "quality"}),
-        ("epochs: 30", "epochs: 31", {"features", "quality"}),
-        ("kid_subsets: ", "kid_subsets: 7 #", {"quality"}),
+        ("  batches_per_shard: 4", "  precision: tf32", {"checkpoint", "sampling", "quality", "chain"}),
+        ("epochs: 30", "epochs: 31", {"features", "checkpoint", "quality"}),
+        ("kid_subsets: ", "kid_subsets: 7 #", {"checkpoint", "quality"}),
         ("  seed: 0", "  seed: 1", {"likelihood"}),
+        ("  images_per_shard: 1300", "  precision: tf32", {"likelihood"}),
         ("rows: 20, columns: 20", "rows: 10, columns: 20", {"figure13"}),
     ],
 )

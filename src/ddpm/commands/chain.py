@@ -17,6 +17,8 @@ from ddpm.study.fingerprint import chain_fingerprint
 
 logger = logging.getLogger("ddpm")
 
+COMPUTES = True
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the verb's own arguments."""

@@ -8,6 +8,8 @@ from ddpm.errors import StudyError
 from ddpm.study import Study, layout
 from ddpm.study.artefacts import NeighboursSettings
 
+COMPUTES = True
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the verb's own arguments."""

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from ddpm.plan.cost import Speed
     from ddpm.plan.jobs import Job
 
+COMPUTES = True
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the verb's own arguments."""

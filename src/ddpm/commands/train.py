@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("ddpm")
 
+COMPUTES = True
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the verb's own arguments."""
