@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ddpm.data.image_folder import central_square, load_image_folder
+from ddpm.data.splits import Splits
 from ddpm.errors import DataError
 from ddpm.study.datasets import ImageFolderSettings, count_images
 
@@ -31,9 +32,15 @@ def noise(seed: int, height: int = SIZE, width: int = SIZE, channels: int = 3) -
     return np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
 
 
-def load(**changes):
+def load(**changes) -> Splits:
+    """The splits, all images read."""
     values = {"train": "train", "test": "test", "image_size": SIZE} | changes
-    return load_image_folder(ImageFolderSettings(source="image_folder", **values))
+    splits = load_image_folder(ImageFolderSettings(source="image_folder", **values))
+    read = {name: np.stack(list(array)) for name, array in splits._asdict().items()}
+    assert {name: (array.shape, array.dtype) for name, array in read.items()} == {
+        name: (array.shape, array.dtype) for name, array in splits._asdict().items()
+    }
+    return Splits(**read)
 
 
 def only(path: str = "test/a.png", **changes) -> np.ndarray:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -19,7 +21,7 @@ _UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBo
 
 
 def load_image_folder(settings: ImageFolderSettings) -> Splits:
-    """Reads all images of the two folders, sorted by path.
+    """The images of the two folders, sorted by path; each is read when it is asked for.
 
     The folders right below `train`, if any, are the classes, numbered in the order of their names; `test`
     has the same ones or some of them. Images are turned as their EXIF orientation says, transparent ones
@@ -29,17 +31,45 @@ def load_image_folder(settings: ImageFolderSettings) -> Splits:
         Images uint8 [n, C, size, size] in [0, 255] and labels int64 [n]; zeros where there are no classes.
 
     Raises:
-        DataError: a folder without images, images beside the classes, an unknown class in `test`, or an
-            image that cannot be read, has more than 8 bits, or (`fit: exact`) another size.
+        DataError: a folder without images, images beside the classes, or an unknown class in `test`; when it
+            is asked for, an image that cannot be read, has more than 8 bits, or (`fit: exact`) another size.
     """
     train, test = image_files(settings.train, "train"), image_files(settings.test, "test")
     classes = _classes(settings.train, train)
     return Splits(
-        _read_all(settings.train, train, settings),
+        FolderImages(settings.train, train, settings),
         _labels(settings.train, train, classes),
-        _read_all(settings.test, test, settings),
+        FolderImages(settings.test, test, settings),
         _labels(settings.test, test, classes),
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class FolderImages:
+    """A `ddpm.data.splits.ImageSequence` of image files, of which one at a time is in memory."""
+
+    folder: str
+    files: Sequence[Path]
+    settings: ImageFolderSettings
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """n, C, H, W."""
+        return len(self.files), *self.settings.image_shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """uint8."""
+        return np.dtype(np.uint8)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        height, width = self.shape[2:]
+        with Progress(f"read {self.folder}", len(self.files), "images") as progress:
+            for file in self.files:
+                path = Path(self.folder, file)
+                image = _fitted(path, _opened(path, self.settings.channels), self.settings)
+                yield np.asarray(image).reshape(height, width, -1).transpose(2, 0, 1)
+                progress.advance()
 
 
 def image_files(folder: str, key: str) -> list[Path]:
@@ -94,17 +124,6 @@ def _labels(folder: str, files: Sequence[Path], classes: Sequence[str]) -> np.nd
             )
         labels[index] = number.get(name, 0)
     return labels
-
-
-def _read_all(folder: str, files: Sequence[Path], settings: ImageFolderSettings) -> np.ndarray:
-    images = np.empty((len(files), *settings.image_shape), dtype=np.uint8)
-    with Progress(f"read {folder}", len(files), "images") as progress:
-        for index, path in enumerate(files):
-            image = _fitted(Path(folder, path), _opened(Path(folder, path), settings.channels), settings)
-            pixels = np.asarray(image).reshape(settings.image_size, settings.image_size, settings.channels)
-            images[index] = pixels.transpose(2, 0, 1)
-            progress.advance()
-    return images
 
 
 def _opened(path: Path, channels: int) -> Image.Image:
