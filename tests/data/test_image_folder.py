@@ -36,11 +36,9 @@ def load(**changes) -> Splits:
     """The splits, all images read."""
     values = {"train": "train", "test": "test", "image_size": SIZE} | changes
     splits = load_image_folder(ImageFolderSettings(source="image_folder", **values))
-    read = {name: np.stack(list(array)) for name, array in splits._asdict().items()}
-    assert {name: (array.shape, array.dtype) for name, array in read.items()} == {
-        name: (array.shape, array.dtype) for name, array in splits._asdict().items()
-    }
-    return Splits(**read)
+    train, test = (np.stack(list(stream.images)) for stream in (splits.train_images, splits.test_images))
+    assert (train.shape, test.shape) == (splits.train_images.shape, splits.test_images.shape)
+    return splits._replace(train_images=train, test_images=test)
 
 
 def only(path: str = "test/a.png", **changes) -> np.ndarray:

@@ -9,7 +9,7 @@ import pytest
 from ddpm.commands import data
 from ddpm.data import arrays
 from ddpm.data.arrays import content_hash
-from ddpm.data.splits import Splits
+from ddpm.data.splits import ImageStream, Splits
 from ddpm.data.store import manifest_path, read_images, read_labels, read_manifest, write_dataset
 from ddpm.errors import DataError, OutputError, StudyError
 from ddpm.study import load_study
@@ -39,19 +39,16 @@ def written(request, study, splits):
     return study
 
 
-class OneByOne:
-    """Images that are no array; None stands for one that cannot be read."""
+def stream(images):
+    """Images that are made one by one; None stands for one that cannot be read."""
 
-    dtype = np.dtype(np.uint8)
-
-    def __init__(self, images):
-        self.images, self.shape = images, (len(images), 1, 8, 8)
-
-    def __iter__(self):
-        for image in self.images:
+    def made():
+        for image in images:
             if image is None:
                 raise DataError("damaged.png")
             yield np.asfortranarray(image)
+
+    return ImageStream((len(images), 1, 8, 8), made())
 
 
 def test_arrays_come_back_as_the_manifest_describes_them(written, splits):
@@ -142,7 +139,7 @@ def test_a_hash_without_a_sound_record(study, splits, mapped, record, monkeypatc
 
 def test_images_one_by_one_are_the_same_files(study, splits):
     whole = write_dataset(study, "digits", splits)
-    train, test = OneByOne(splits.train_images), OneByOne(splits.test_images)
+    train, test = stream(splits.train_images), stream(splits.test_images)
     assert write_dataset(study, "digits", splits._replace(train_images=train, test_images=test)) == whole
 
 
@@ -150,8 +147,8 @@ def test_a_source_that_fails_midway_changes_nothing(written, splits):
     before = {path: path.read_bytes() for path in FOLDER.iterdir()}
     changed = splits._replace(train_images=255 - splits.train_images)
     for last, error in ((None, DataError), (np.zeros((8, 8), np.uint8), ValueError)):
-        images = OneByOne([*splits.test_images[:9], last])
-        with pytest.raises(error, match="damaged|an image of a source is uint8"):
+        images = stream([*splits.test_images[:9], last])
+        with pytest.raises(error, match=r"damaged|a source's image is uint8 \(8, 8\)"):
             write_dataset(written, "digits", changed._replace(test_images=images))
     assert {path: path.read_bytes() for path in FOLDER.iterdir()} == before
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ddpm.data.splits import ImageSequence
+from ddpm.data.splits import ImageStream
 from ddpm.errors import DataError, OutputError
 from ddpm.files import output_error, sha256, write_text
 
@@ -29,7 +29,12 @@ LARGEST_IN_MEMORY = 2**30
 Description = dict[str, Any]
 
 
-def write_array(path: Path, temporary: Path, array: ImageSequence) -> Description:
+def is_large(description: Description) -> bool:
+    """Whether a file has more than LARGEST_IN_MEMORY bytes."""
+    return bool(description["bytes"] > LARGEST_IN_MEMORY)
+
+
+def write_array(path: Path, temporary: Path, array: np.ndarray | ImageStream) -> Description:
     """Writes the temporary file that will be `path`, and describes it.
 
     Raises:
@@ -39,13 +44,13 @@ def write_array(path: Path, temporary: Path, array: ImageSequence) -> Descriptio
         if isinstance(array, np.ndarray):
             np.save(temporary, array, allow_pickle=False)
         else:
-            _write_one_by_one(temporary, array)
+            _write_stream(temporary, array)
     except OSError as error:
         raise output_error(path, error) from error
     return {
         "file": path.name,
         "shape": list(array.shape),
-        "dtype": str(array.dtype),
+        "dtype": str(array.dtype) if isinstance(array, np.ndarray) else "uint8",
         "bytes": temporary.stat().st_size,
         "sha256": sha256(temporary),
     }
@@ -57,13 +62,13 @@ def read_array(path: Path, expected: Description, remedy: str) -> np.ndarray:
     Raises:
         DataError: it is missing, truncated, no array, or not the one that was described.
     """
-    is_large = expected["bytes"] > LARGEST_IN_MEMORY
+    large = is_large(expected)
     try:
         size = path.stat().st_size
         if size < expected["bytes"]:
             raise DataError(f"{path}: is truncated, {size} of {expected['bytes']} bytes; {remedy}")
         # As a string: of a Path, NumPy would note where a link leads.
-        array: np.ndarray = np.load(str(path), mmap_mode="r" if is_large else None, allow_pickle=False)
+        array: np.ndarray = np.load(str(path), mmap_mode="r" if large else None, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise DataError(f"{path}: not a readable array ({reason(error)}); {remedy}") from error
     if str(array.dtype) != expected["dtype"] or list(array.shape) != expected["shape"]:
@@ -71,7 +76,7 @@ def read_array(path: Path, expected: Description, remedy: str) -> np.ndarray:
             f"{path}: is {array.dtype} {list(array.shape)}, but its manifest says "
             f"{expected['dtype']} {expected['shape']}; {remedy}"
         )
-    if (_recorded_sha256(path) if is_large else sha256(path)) != expected["sha256"]:
+    if (_recorded_sha256(path) if large else sha256(path)) != expected["sha256"]:
         raise DataError(f"{path}: its content differs from the SHA-256 in its manifest; {remedy}")
     return array
 
@@ -89,10 +94,13 @@ def content_hash(array: np.ndarray) -> str:
     return content.hexdigest()
 
 
-def record_hash(path: Path, description: Description) -> None:
-    """Records the hash of a large file as it is now, so that it is not read for it again."""
-    if description["bytes"] > LARGEST_IN_MEMORY:
-        _record(path, description["sha256"])
+def record_hash(path: Path, digest: str) -> None:
+    """Records the hash of a file as it is now, so that it is not read for it again."""
+    record = {"sha256": digest, "state": _state(path)}
+    try:
+        write_text(_record(path), json.dumps(record) + "\n")
+    except OutputError as error:
+        logger.info(f"{error} So {path} is hashed at each use.")
 
 
 def reason(error: Exception) -> str:
@@ -100,17 +108,17 @@ def reason(error: Exception) -> str:
     return "no such file" if isinstance(error, FileNotFoundError) else f"{type(error).__name__}: {error}"
 
 
-def _write_one_by_one(temporary: Path, images: ImageSequence) -> None:
+def _write_stream(temporary: Path, stream: ImageStream) -> None:
     """The same bytes as np.save writes of the array of all images.
 
     They do not go through a memory map: on a full disk that would end the process without a message.
     """
-    header = {"descr": images.dtype.str, "fortran_order": False, "shape": images.shape}
+    header = {"descr": "|u1", "fortran_order": False, "shape": stream.shape}
     with open(temporary, "wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
-        for image in images:
-            if image.shape != images.shape[1:] or image.dtype != images.dtype:
-                raise ValueError(f"an image of a source is {image.dtype} {image.shape}, not {header}")
+        for image in stream.images:
+            if image.dtype != np.uint8 or image.shape != stream.shape[1:]:
+                raise ValueError(f"a source's image is {image.dtype} {image.shape}, not {stream.shape[1:]}")
             file.write(image.tobytes())
 
 
@@ -118,26 +126,18 @@ def _recorded_sha256(path: Path) -> str:
     """The recorded hash of a file, or else the computed one (about 1 s for each GB), which is recorded."""
     state = _state(path)
     try:
-        record = json.loads(_record_file(path).read_text(encoding="utf-8"))
+        record = json.loads(_record(path).read_text(encoding="utf-8"))
         if record["state"] == state:
             return str(record["sha256"])
     except (OSError, ValueError, KeyError, TypeError):
         pass
     digest = sha256(path)
     if _state(path) == state:
-        _record(path, digest)
+        record_hash(path, digest)
     return digest
 
 
-def _record(path: Path, digest: str) -> None:
-    record = {"sha256": digest, "state": _state(path)}
-    try:
-        write_text(_record_file(path), json.dumps(record) + "\n")
-    except OutputError as error:
-        logger.info(f"{error} So {path} is hashed at each use.")
-
-
-def _record_file(path: Path) -> Path:
+def _record(path: Path) -> Path:
     return path.with_name(f"{path.name}.sha256.json")
 
 

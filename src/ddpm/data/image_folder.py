@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from ddpm.data.splits import Splits
+from ddpm.data.splits import ImageStream, Splits
 from ddpm.errors import DataError
 from ddpm.progress import Progress
 from ddpm.study.datasets import IMAGE_SUFFIXES, ImageFolderSettings
@@ -37,39 +35,11 @@ def load_image_folder(settings: ImageFolderSettings) -> Splits:
     train, test = image_files(settings.train, "train"), image_files(settings.test, "test")
     classes = _classes(settings.train, train)
     return Splits(
-        FolderImages(settings.train, train, settings),
+        _stream(settings.train, train, settings),
         _labels(settings.train, train, classes),
-        FolderImages(settings.test, test, settings),
+        _stream(settings.test, test, settings),
         _labels(settings.test, test, classes),
     )
-
-
-@dataclasses.dataclass(frozen=True)
-class FolderImages:
-    """A `ddpm.data.splits.ImageSequence` of image files, of which one at a time is in memory."""
-
-    folder: str
-    files: Sequence[Path]
-    settings: ImageFolderSettings
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """n, C, H, W."""
-        return len(self.files), *self.settings.image_shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """uint8."""
-        return np.dtype(np.uint8)
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        height, width = self.shape[2:]
-        with Progress(f"read {self.folder}", len(self.files), "images") as progress:
-            for file in self.files:
-                path = Path(self.folder, file)
-                image = _fitted(path, _opened(path, self.settings.channels), self.settings)
-                yield np.asarray(image).reshape(height, width, -1).transpose(2, 0, 1)
-                progress.advance()
 
 
 def image_files(folder: str, key: str) -> list[Path]:
@@ -124,6 +94,19 @@ def _labels(folder: str, files: Sequence[Path], classes: Sequence[str]) -> np.nd
             )
         labels[index] = number.get(name, 0)
     return labels
+
+
+def _stream(folder: str, files: Sequence[Path], settings: ImageFolderSettings) -> ImageStream:
+    def images() -> Iterator[np.ndarray]:
+        with Progress(f"read {folder}", len(files), "images") as progress:
+            for file in files:
+                path = Path(folder, file)
+                image = _fitted(path, _opened(path, settings.channels), settings)
+                pixels = np.asarray(image).reshape(*image.size, settings.channels)
+                yield pixels.transpose(2, 0, 1)
+                progress.advance()
+
+    return ImageStream((len(files), *settings.image_shape), images())
 
 
 def _opened(path: Path, channels: int) -> Image.Image:

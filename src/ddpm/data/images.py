@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import abc
 import collections
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import torch
@@ -18,102 +17,61 @@ if TYPE_CHECKING:
 BATCHES_AHEAD = 2
 
 
-class Images(abc.ABC):
-    """The images of a split, uint8 [N, C, H, W] in [0, 255].
+class Images:
+    """The images of a split.
+
+    Those in an array are gathered by the processor, for a GPU in pinned memory, so that neither the host nor
+    the device waits for the copy. Of an array that is a memory map, only the images asked for are read.
+
+    Args:
+        pixels: uint8 [N, C, H, W] in [0, 255]: a tensor on the device that reads them, or an array.
+        device: that reads them; of a tensor, its own.
 
     Attributes:
         image_shape: C, H, W.
         device: where images are given.
-        index_device: where indices are used: given there, they are not copied. The processor's always do.
+        index_device: where their places are looked up; those of the processor are accepted in any case.
     """
 
-    image_shape: tuple[int, ...]
-    device: torch.device
-    index_device: torch.device
-
-    @abc.abstractmethod
-    def __len__(self) -> int:
-        """N."""
-
-    @abc.abstractmethod
-    def rows(self, index: Tensor) -> Tensor:
-        """The images at some places.
-
-        Args:
-            index: int64 of any shape, in 0..N-1.
-
-        Returns:
-            uint8 [*index.shape, C, H, W] on `device`.
-        """
-
-    def stream(self, indices: Iterable[Tensor]) -> Iterator[Tensor]:
-        """`rows` of one index tensor after another; those of the next may be read in the meantime."""
-        return map(self.rows, indices)
-
-
-class DeviceImages(Images):
-    """Images in one tensor on the device that reads them.
-
-    Args:
-        pixels: uint8 [N, C, H, W].
-    """
-
-    def __init__(self, pixels: Tensor) -> None:
+    def __init__(self, pixels: Tensor | np.ndarray, device: str | torch.device = "cpu") -> None:
         self._pixels = pixels
-        self.image_shape = tuple(pixels.shape[1:])
-        self.device = self.index_device = pixels.device
+        self.image_shape: tuple[int, ...] = tuple(pixels.shape[1:])
+        self.device, self.index_device = torch.device(device), torch.device("cpu")
+        if isinstance(pixels, Tensor):
+            self.device = self.index_device = pixels.device
 
     def __len__(self) -> int:
         return len(self._pixels)
 
     def rows(self, index: Tensor) -> Tensor:
-        """See `Images.rows`."""
-        return self._pixels[index]
-
-
-class ArrayImages(Images):
-    """Images in an array in memory or, for sets larger than that, in a memory map of a file.
-
-    The processor gathers them, in a thread where they are streamed. What goes to a GPU is gathered in pinned
-    memory, so that neither the host nor the device waits for the copy.
-
-    Args:
-        array: uint8 [N, C, H, W].
-        device: that reads them.
-    """
-
-    def __init__(self, array: np.ndarray, device: str | torch.device = "cpu") -> None:
-        self._array = array
-        self.image_shape = array.shape[1:]
-        self.device, self.index_device = torch.device(device), torch.device("cpu")
-
-    def __len__(self) -> int:
-        return len(self._array)
-
-    def rows(self, index: Tensor) -> Tensor:
-        """See `Images.rows`."""
-        return self._copied(self._gathered(index))
+        """The images at places 0..N-1, int64 of any shape: uint8 [*index.shape, C, H, W] on `device`."""
+        if isinstance(self._pixels, Tensor):
+            return self._pixels[index]
+        return self._to_device(self._gathered(index))
 
     def stream(self, indices: Iterable[Tensor]) -> Iterator[Tensor]:
-        """See `Images.stream`; `indices` are asked for in the thread."""
-        remaining = iter(indices)
-        with ThreadPoolExecutor(1, "images") as thread:
-            ahead: collections.deque[Future[Tensor | None]] = collections.deque()
-            for _ in range(BATCHES_AHEAD):
-                ahead.append(thread.submit(self._gathered_next, remaining))
-            while (rows := ahead.popleft().result()) is not None:
-                ahead.append(thread.submit(self._gathered_next, remaining))
-                yield self._copied(rows)
+        """`rows` of one index tensor after another; of an array, the next ones are read ahead in a thread.
 
-    def _gathered_next(self, indices: Iterator[Tensor]) -> Tensor | None:
-        index = next(indices, None)
-        return None if index is None else self._gathered(index)
+        Args:
+            indices: finitely or infinitely many; asked for in the thread.
+        """
+        if isinstance(self._pixels, Tensor):
+            return map(self.rows, indices)
+        return self._read_ahead(map(self._gathered, indices))
+
+    def _read_ahead(self, batches: Iterator[Tensor]) -> Iterator[Tensor]:
+        with ThreadPoolExecutor(1, "images") as thread:
+            ahead = collections.deque(thread.submit(next, batches, None) for _ in range(BATCHES_AHEAD))
+            while (batch := ahead.popleft().result()) is not None:
+                ahead.append(thread.submit(next, batches, None))
+                yield self._to_device(batch)
 
     def _gathered(self, index: Tensor) -> Tensor:
+        assert not isinstance(self._pixels, Tensor)
         shape = *index.shape, *self.image_shape
         rows = torch.empty(shape, dtype=torch.uint8, pin_memory=self.device.type == "cuda")
-        self._array.take(index.numpy(), axis=0, out=rows.numpy())
+        self._pixels.take(index.numpy(), axis=0, out=rows.numpy())
         return rows
 
-    def _copied(self, rows: Tensor) -> Tensor:
+    def _to_device(self, rows: Tensor) -> Tensor:
         return rows.to(self.device, non_blocking=True)

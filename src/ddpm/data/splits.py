@@ -1,37 +1,45 @@
-"""What every source of a data set returns."""
+"""What every source of a data set returns.
+
+A source `x` is a module `ddpm.data.x` with a function `load_x`, and its settings in `ddpm.study.datasets`.
+"""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
 
-class ImageSequence(Protocol):
-    """Images one after another: an array, or an object that makes each when it is asked for."""
+class ImageStream(NamedTuple):
+    """Images for a data set that need not fit into memory.
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """n, C, H, W."""
+    Attributes:
+        shape: n, C, H, W.
+        images: each uint8 [C, H, W] in [0, 255], made when it is asked for.
+    """
 
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """uint8."""
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        """Each image, [C, H, W] in [0, 255]."""
+    shape: tuple[int, ...]
+    images: Iterator[np.ndarray]
 
 
 class Splits(NamedTuple):
     """The train and test splits of a data set.
 
     Attributes:
-        train_images, test_images: uint8 [n, C, H, W] in [0, 255].
+        train_images, test_images: uint8 [n, C, H, W] in [0, 255], or a stream of them.
         train_labels, test_labels: int64 [n]; zeros for a source without classes.
     """
 
-    train_images: ImageSequence
+    train_images: np.ndarray | ImageStream
     train_labels: np.ndarray
-    test_images: ImageSequence
+    test_images: np.ndarray | ImageStream
     test_labels: np.ndarray
+
+
+def load_source(settings: Any) -> Splits:
+    """Loads a data set, described by one of the values of `Study.datasets`, from its source."""
+    module = importlib.import_module(f"ddpm.data.{settings.source}")
+    splits: Splits = getattr(module, f"load_{settings.source}")(settings)
+    return splits

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ddpm.data.arrays import read_array, reason, record_hash, write_array
-from ddpm.data.splits import ImageSequence, Splits
+from ddpm.data.arrays import is_large, read_array, reason, record_hash, write_array
+from ddpm.data.splits import ImageStream, Splits
 from ddpm.errors import DataError, StudyError
 from ddpm.files import atomic_path, write_text
 from ddpm.study import Study, layout
@@ -34,12 +34,12 @@ _PATTERNS = {
 def write_dataset(study: Study, dataset: str, splits: Splits) -> Manifest:
     """Writes the four arrays of a data set, then its manifest, each atomically.
 
-    No array is put in its place before all are written. Images that are not an array are written one by one.
+    No array is put in its place before all are written.
 
     Returns:
         The manifest: `dataset`, `source`, `settings` (fingerprint), `shape` [C, H, W], `counts` (images of
-        each split), `arrays` (`Description`), and `data_hash`, the SHA-256
-        over the arrays' hashes, which weights, samples and measurements record.
+        each split), `arrays` (`Description`), and `data_hash`, the SHA-256 over the arrays' hashes, which
+        weights, samples and measurements record.
 
     Raises:
         DataError: the source gave arrays of another shape or dtype than its settings say, or cannot read an
@@ -54,7 +54,8 @@ def write_dataset(study: Study, dataset: str, splits: Splits) -> Manifest:
             name: write_array(paths[name], temporary[name], array) for name, array in splits._asdict().items()
         }
     for name, path in paths.items():
-        record_hash(path, arrays[name])
+        if is_large(arrays[name]):
+            record_hash(path, arrays[name]["sha256"])
     manifest: Manifest = {
         "dataset": dataset,
         "source": study.datasets[dataset].source,
@@ -113,12 +114,11 @@ def open_images(study: Study, dataset: str, split: Split, device: str) -> Images
     """The images of a split for a reader on a device ("cpu", "cuda"); errors as for `read_images`."""
     import torch
 
-    from ddpm.data.images import ArrayImages, DeviceImages
+    from ddpm.data.images import Images
 
     array = read_images(study, dataset, split)
-    if isinstance(array, np.memmap):
-        return ArrayImages(array, device)
-    return DeviceImages(torch.from_numpy(array).to(device))
+    is_mapped = isinstance(array, np.memmap)
+    return Images(array if is_mapped else torch.from_numpy(array).to(device), device)
 
 
 def read_labels(study: Study, dataset: str, split: Split) -> np.ndarray:
@@ -146,11 +146,12 @@ def _path(study: Study, dataset: str, name: str) -> Path:
 def _check_splits(study: Study, dataset: str, splits: Splits) -> None:
     shape = study.datasets[dataset].image_shape
     for split in ("train", "test"):
-        images: ImageSequence = getattr(splits, f"{split}_images")
+        images: np.ndarray | ImageStream = getattr(splits, f"{split}_images")
         labels: np.ndarray = getattr(splits, f"{split}_labels")
-        if images.dtype != np.uint8 or images.shape[1:] != shape:
+        dtype = images.dtype if isinstance(images, np.ndarray) else np.dtype(np.uint8)
+        if dtype != np.uint8 or images.shape[1:] != shape:
             raise DataError(
-                f"datasets.{dataset}: the {split} images are {images.dtype} {list(images.shape)}, "
+                f"datasets.{dataset}: the {split} images are {dtype} {list(images.shape)}, "
                 f"not uint8 [n, {', '.join(map(str, shape))}]; check the source"
             )
         if labels.dtype != np.int64 or labels.shape != images.shape[:1]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from ddpm.data.images import DeviceImages, Images
+from ddpm.data.images import Images
 from ddpm.data.scaling import to_model
 from ddpm.random_numbers import Stream, integers, normal, permutation
 
@@ -65,7 +65,7 @@ class Batches:
         part: range | None = None,
     ) -> None:
         self.part = range(batch_size) if part is None else part
-        self.images = DeviceImages(images) if isinstance(images, Tensor) else images
+        self.images = Images(images) if isinstance(images, Tensor) else images
         self.timesteps, self.batch_size, self.flip, self.seed = timesteps, batch_size, flip, seed
         self._stream: Iterator[Tensor] = iter(())
         self._next_in_stream = -1
