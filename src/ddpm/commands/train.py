@@ -110,14 +110,12 @@ def _train(this: TrainingRun, arguments: argparse.Namespace, processes: Processe
 
 
 def _training(study: Study, model: str, seed: int, device: str, processes: Processes) -> Training:
-    import torch
-
-    from ddpm.data.store import read_images
+    from ddpm.data.store import open_images
     from ddpm.model import build_network, build_process
     from ddpm.training.loop import Training
 
     settings = study.model(model)
-    images = torch.from_numpy(read_images(study, settings.dataset, "train")).to(device)
+    images = open_images(study, settings.dataset, "train", device)
     network = build_network(study, model, seed).to(device)
     process = build_process(study, model).to(device)
     return Training(network, process, settings.diffusion.loss, settings.training, images, seed, processes)

@@ -113,7 +113,7 @@ def _sampling_steps(study: Study, training: Training, size: int) -> Iterator[Non
     """Reverse steps of `size` images, one at a time; they start again when the chain is finished."""
     network, process = training.network.eval(), training.process
     Execution(study.sampling.precision).apply(network)
-    shape = tuple(training.batches.images.shape[1:])
+    shape = training.network.image_shape
     index = torch.arange(size, device=process.beta.device)
     while True:
         x = initial_noise(0, index, process.timesteps, shape)

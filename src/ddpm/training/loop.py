@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from ddpm.data.images import Images
 from ddpm.diffusion.objectives import training_losses
 from ddpm.diffusion.process import GaussianDiffusion
 from ddpm.network.dropout import DropoutKeys
@@ -58,7 +59,7 @@ class Training:
         process: the diffusion process, on the same device.
         loss: "mse" or "kl".
         settings: the training settings.
-        images: uint8 [N, C, H, W], on the same device.
+        images: uint8 [N, C, H, W], for the same device.
         seed: of batches, flips, timesteps, noise and dropout.
         processes: those that train together; their number divides the batch and its shards.
     """
@@ -69,7 +70,7 @@ class Training:
         process: GaussianDiffusion,
         loss: str,
         settings: TrainingSettings,
-        images: Tensor,
+        images: Images | Tensor,
         seed: int,
         processes: Processes = ALONE,
     ) -> None:
