@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
+from ddpm.artefacts.figures.figure7 import SharedLatentsSettings
+from ddpm.artefacts.figures.interpolation import InterpolationSettings
 from ddpm.plan.jobs import Job
 from ddpm.study import Study
-from ddpm.study.artefacts import InterpolationSettings, SharedLatentsSettings
 from ddpm.study.models import ModelSettings
 
 # Seconds that starting a job and reading its files take, and what else a job of a rule does:

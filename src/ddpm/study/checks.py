@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ddpm.study.artefacts import ChainsSettings, GridSettings, NeighboursSettings
 from ddpm.study.base import Settings
 from ddpm.study.fingerprint import keeps_progress
 from ddpm.study.layers import StudyFile
@@ -92,14 +91,7 @@ def _impossible_times(file: StudyFile, study: Study) -> list[str]:
 def _too_few_samples(file: StudyFile, study: Study) -> list[str]:
     found = []
     for name, artefact in study.artefacts.chosen.items():
-        shown = 0
-        if isinstance(artefact, GridSettings):
-            shown = artefact.rows * artefact.columns
-        elif isinstance(artefact, ChainsSettings):
-            shown = artefact.rows
-        elif isinstance(artefact, NeighboursSettings):
-            shown = artefact.samples
-        if shown > study.sampling.images:
+        if (shown := artefact.shown_samples) > study.sampling.images:
             found.append(
                 f"{file.where(('artefacts', name))}: artefacts.{name}: shows {shown} samples, but "
                 f"sampling.images is {study.sampling.images}; show fewer or draw more"
