@@ -99,8 +99,8 @@ class Table(Artefact):
     """A table.
 
     Attributes:
-        build: builds it from the study, its settings, and its inputs; raises DataError if an input is missing,
-            damaged, or lacks a number that the table shows.
+        build: builds it from the study, its settings, and its inputs; raises DataError if an input is
+            missing, damaged, or lacks a number that the table shows.
     """
 
     build: Callable[[Study, Any, Inputs], BuiltTable]

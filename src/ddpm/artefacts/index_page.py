@@ -63,9 +63,10 @@ def _figure(study: Study, figure: Figure) -> str:
 
 
 def _missing(artefact: Artefact, target: Path) -> str:
+    command = escape(f"snakemake {target.as_posix()}")
     return (
         f'<div id="{artefact.name}">\n<h2>{escape(artefact.heading)}</h2>\n'
-        f'<p class="missing">Not built yet: run <code>snakemake {escape(target.as_posix())}</code>.</p>\n</div>'
+        f'<p class="missing">Not built yet: run <code>{command}</code>.</p>\n</div>'
     )
 
 

@@ -61,8 +61,8 @@ FIGURE = artefact.Figure(
     inputs=lambda study, settings: {"neighbours": [fill(layout.NEIGHBOURS, study, figure="figure15")]},
     subject="Nearest training images",
     paper="CIFAR-10 samples with their nearest training images, in pixel space and in Inception features",
-    here="{samples} samples of {model} with their {neighbours} nearest training images, in pixel space and in "
-    "the feature space of this study",
+    here="{samples} samples of {model} with their {neighbours} nearest training images, in pixel space and "
+    "in the feature space of this study",
     of_images=True,
     draw=_draw,
 )

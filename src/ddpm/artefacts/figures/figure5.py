@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -89,9 +89,14 @@ def _label_steps(axes: Axes, timesteps: int) -> None:
     axes.set_xlim(0, timesteps)
     if timesteps != _PAPER_T:
         ratio = _PAPER_T / timesteps
-        top = axes.secondary_xaxis(
-            "top", functions=(lambda steps: steps * ratio, lambda steps: steps / ratio)
-        )
+
+        def to_paper(steps: Any) -> Any:
+            return steps * ratio
+
+        def from_paper(steps: Any) -> Any:
+            return steps / ratio
+
+        top = axes.secondary_xaxis("top", functions=(to_paper, from_paper))
         top.set_xlabel(f"the paper's steps, $T = {_PAPER_T}$", color=PAPER["color"], fontsize=SMALL_SIZE)
         top.tick_params(colors=PAPER["color"])
 
@@ -104,7 +109,8 @@ FIGURE = artefact.Figure(
         "published": [PUBLISHED],
     },
     subject="Rate and distortion",
-    paper="distortion and rate over the reverse process, and one against the other, on the CIFAR-10 test split",
+    paper="distortion and rate over the reverse process, and one against the other, on the CIFAR-10 test "
+    "split",
     here="the same three panels for {model} on this study's test split, beside the points of Table 4",
     draw=_draw,
 )

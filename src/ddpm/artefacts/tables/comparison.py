@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ddpm.artefacts import artefact
@@ -25,37 +25,22 @@ if TYPE_CHECKING:
 _TITLE = "Comparison with the paper. Its numbers and those measured here, each pair with a verdict"
 _HEADINGS = {"table1": "Table 1", "table2": "Table 2", "table4": "Table 4", "text_numbers": "Text"}
 _SHOWN = ("Published", "Measured here", "± over", "Diff.", "in %", "Verdict")
-# The columns of the CSV file.
-_FIELDS: dict[str, Callable[[Study, Compared], Any]] = {
-    "item": lambda study, n: n.item,
-    "row": lambda study, n: n.published.row,
-    "label": lambda study, n: n.label,
-    "number": lambda study, n: n.name,
-    "metric": lambda study, n: n.published.metric,
-    "split": lambda study, n: n.split,
-    "reverse_steps": lambda study, n: n.published.reverse_steps,
-    "published": lambda study, n: n.published.value,
-    "published_spread": lambda study, n: n.published.spread,
-    "rounding": lambda study, n: n.rounding,
-    "claim": lambda study, n: n.claim,
-    "ours": lambda study, n: n.ours,
-    "our_spread": lambda study, n: n.our_spread,
-    "spread_kind": lambda study, n: n.spread_kind,
-    "reproductions": lambda study, n: len(n.counted_reproductions),
-    "reproductions_spread": lambda study, n: n.reproductions_spread,
-    "judged_by": lambda study, n: n.judged_by,
-    "n": lambda study, n: n.n,
-    "difference": lambda study, n: n.difference,
-    "relative_difference": lambda study, n: n.relative_difference,
-    "differs": lambda study, n: "; ".join(n.differs),
-    "verdict": lambda study, n: n.verdict,
-    "repeats": lambda study, n: n.repeats,
-    "status": lambda study, n: n.status,
-    "note": lambda study, n: _note(n),
-    "model": lambda study, n: n.model,
-    "training_seeds": lambda study, n: " ".join(map(str, n.training_seeds)),
-    "sampling_seeds": lambda study, n: _sampling_seeds(study, n),
-}
+_COLUMNS = (
+    *("item", "row", "label", "number", "metric", "split", "reverse_steps", "published", "published_spread"),
+    *("rounding", "claim", "ours", "our_spread", "spread_kind", "reproductions", "reproductions_spread"),
+    *(
+        "judged_by",
+        "n",
+        "difference",
+        "relative_difference",
+        "differs",
+        "verdict",
+        "repeats",
+        "status",
+        "note",
+    ),
+    *("model", "training_seeds", "sampling_seeds"),
+)
 
 
 class ComparisonSettings(artefact.OneArtefactSettings):
@@ -107,8 +92,27 @@ def _build(study: Study, settings: ComparisonSettings, inputs: Inputs) -> BuiltT
 def _frame(study: Study, found: Sequence[Compared]) -> pd.DataFrame:
     import pandas as pd
 
-    rows = [{name: field(study, number) for name, field in _FIELDS.items()} for number in found]
-    return pd.DataFrame(rows, columns=list(_FIELDS)).astype({"n": "Int64", "reverse_steps": "Int64"})
+    rows = [_fields(study, number) for number in found]
+    return pd.DataFrame(rows, columns=list(_COLUMNS)).astype({"n": "Int64", "reverse_steps": "Int64"})
+
+
+def _fields(study: Study, number: Compared) -> dict[str, Any]:
+    """The columns of the CSV file: most are attributes of the pair by the same name."""
+    published = number.published
+    of_samples = published.metric in ("IS", "FID")
+    return {name: getattr(number, name) for name in _COLUMNS if hasattr(number, name)} | {
+        "row": published.row,
+        "number": number.name,
+        "metric": published.metric,
+        "reverse_steps": published.reverse_steps,
+        "published": published.value,
+        "published_spread": published.spread,
+        "reproductions": len(number.counted_reproductions),
+        "differs": "; ".join(number.differs),
+        "note": _note(number),
+        "training_seeds": " ".join(map(str, number.training_seeds)),
+        "sampling_seeds": " ".join(map(str, study.sampling_seeds(number.model))) if of_samples else "",
+    }
 
 
 def _note(number: Compared) -> str:
@@ -119,11 +123,6 @@ def _note(number: Compared) -> str:
     elif number.verdict == verdict.APART and number.lacks_spread:
         parts.append("no spread is known")
     return "; ".join(part for part in (*parts, number.fewer) if part)
-
-
-def _sampling_seeds(study: Study, number: Compared) -> str:
-    of_samples = number.published.metric in ("IS", "FID")
-    return " ".join(map(str, study.sampling_seeds(number.model))) if of_samples else ""
 
 
 def _line(number: Compared) -> Line:

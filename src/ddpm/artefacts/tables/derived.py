@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def with_gap(rows: pd.DataFrame) -> pd.DataFrame:
-    """Measurements with rows for the gap of each training run (section 4.3): NLL on test less NLL on train.
+    """Measurements with rows for the gap of each training run: NLL on test less that on train (section 4.3).
 
-    In bits/dim. Its spread is both standard errors in quadrature, for the images of the splits are others; its
-    n is the smaller one. A run without one of the NLLs has no gap; that of a diverged run is NaN.
+    In bits/dim. Its spread is both standard errors in quadrature, for the images of the splits are others;
+    its n is the smaller one. A run without one of the NLLs has no gap; that of a diverged run is NaN.
 
     Args:
         rows: columns of `ddpm.measurements.SCHEMA`.

@@ -9,8 +9,7 @@ from ddpm.artefacts.tables import differences
 from ddpm.artefacts.tables.numbers import FEWER
 
 if TYPE_CHECKING:
-    import pandas as pd
-
+    from ddpm.artefacts.tables.measured_rows import MeasuredRows
     from ddpm.study.models import ModelSettings
     from ddpm.study.settings import Study
 
@@ -18,7 +17,7 @@ PUBLISHED_NOTE = (
     "Published: the paper's numbers, on CIFAR-10 (32x32, colour); its own IS and FID are of 50,000 samples "
     "with Inception-v3 features. They are of one training run each, at its checkpoint of minimum FID."
 )
-SPREAD_NOTE = (
+_SPREAD_NOTE = (
     "Measured values are means over training and sampling seeds, never the best of them. ± of IS: standard "
     "deviation over the splits of the samples, as in the paper. ± of FID: standard deviation over sampling "
     "seeds, where there are several. [±]: standard deviation over training seeds, where there are several."
@@ -28,6 +27,30 @@ _AVERAGED = {
     False: "weights that are not averaged (the paper evaluates averaged ones)",
     None: "not known whether they are averaged",
 }
+
+
+def of_table(
+    study: Study, measured: Sequence[MeasuredRows], own: Sequence[str], diverged: Sequence[str] = ()
+) -> list[str]:
+    """The notes of a table of published and measured numbers.
+
+    Args:
+        study: the study.
+        measured: the measured rows.
+        own: what must be said of this table alone.
+        diverged: what became of its training runs.
+    """
+    models = [model for ours in measured for model in ours.models.values()]
+    return [
+        PUBLISHED_NOTE,
+        *measured_notes(study, models),
+        *diverged,
+        _comparability_note(study, models),
+        *dict.fromkeys(note for ours in measured for note in fewer_note(ours.fewer)),
+        *own,
+        _SPREAD_NOTE,
+        *dict.fromkeys(note for ours in measured for note in _protocol_notes(ours)),
+    ]
 
 
 def data_of(study: Study, models: Iterable[str]) -> str:
@@ -91,7 +114,7 @@ def _not_trained(study: Study, models: Sequence[str]) -> list[str]:
     return notes
 
 
-def comparability_note(study: Study, models: Iterable[str]) -> str:
+def _comparability_note(study: Study, models: Iterable[str]) -> str:
     """Whether measured IS and FID may be compared with the published ones, or what differs."""
     features = study.quality.features
     if features.kind == "classifier":
@@ -130,12 +153,12 @@ def fewer_note(numbers: Sequence[tuple[str, str]]) -> list[str]:
     return [f"{FEWER} Of fewer images than the paper's ({which}).{tendency}"]
 
 
-def protocol_notes(rows: pd.DataFrame) -> list[str]:
-    """One note for each way of measuring: metrics, number of images, protocol.
+def _protocol_notes(ours: MeasuredRows) -> list[str]:
+    """One note for each way of measuring: metrics, number of images, protocol."""
+    import pandas as pd
 
-    Args:
-        rows: the measurements that entered the table.
-    """
+    summaries = [s.rows for row in ours.summaries.values() for s in row.values()]
+    rows = pd.concat(summaries, ignore_index=True)
     rows = rows[rows["value"].notna()]
     notes: dict[tuple[str, str], list[str]] = {}
     for metric, of_metric in rows.groupby("metric", sort=False):

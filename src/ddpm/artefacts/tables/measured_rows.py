@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ddpm.artefacts.tables import differences, footnotes, numbers
+from ddpm.artefacts.tables import differences, numbers
 from ddpm.artefacts.tables.measures import Measure, Summary, best_of, require_runs, status_of, summarise
 from ddpm.artefacts.tables.table import cell_trace
 from ddpm.artefacts.tables.view import Cell
@@ -92,25 +92,17 @@ class MeasuredRows:
         return differences.fewer_images(self.study, model, measure.metric, measure.split, found.n)
 
     @property
-    def fewer(self) -> list[str]:
-        """A note on the numbers marked as of fewer images than the paper's; none if none is."""
+    def fewer(self) -> list[tuple[str, str]]:
+        """Metric, and its images in words, of the numbers of fewer images than the paper's."""
         cells = [(measure, row) for measure in self.measures for row in self.models]
         found = dict.fromkeys((measure.metric, self.fewer_images(row, measure)) for measure, row in cells)
-        return footnotes.fewer_note([(metric, images) for metric, images in found if images])
+        return [(metric, images) for metric, images in found if images]
 
     @property
     def divergence_notes(self) -> list[str]:
         """One note for each model of which a training run diverged."""
         found = {self.models[row]: status for row, status in self.statuses.items() if "diverged" in status}
         return [f"{model}: {status}." for model, status in found.items()]
-
-    @property
-    def protocols(self) -> list[str]:
-        """Notes on how the numbers were measured."""
-        import pandas as pd
-
-        summaries = [s.rows for row in self.summaries.values() for s in row.values()]
-        return footnotes.protocol_notes(pd.concat(summaries, ignore_index=True))
 
     def trace(self, row_name: str = "{row}", column_prefix: str = "") -> list[pd.DataFrame]:
         """The measurements of every cell; `row_name` and `column_prefix` name the cells."""
@@ -126,31 +118,24 @@ def summaries_of(rows: pd.DataFrame, measures: Sequence[Measure]) -> dict[str, S
     return {measure.column: summarise(rows, measure) for measure in measures}
 
 
-def fields_of(summaries: Mapping[str, Summary], prefix: str = "") -> dict[str, Any]:
-    """CSV fields of one model's numbers; those that `csv_columns` leaves out are extra."""
+def fields_of(
+    summaries: Mapping[str, Summary], measures: Iterable[Measure], prefix: str = ""
+) -> dict[str, Any]:
+    """CSV fields of one model's numbers: each with those spreads that it can have, and its n."""
     return {
-        f"{prefix}{column}{suffix}": getattr(found, attribute)
-        for column, found in summaries.items()
+        f"{prefix}{measure.column}{suffix}": getattr(summaries[measure.column], attribute)
+        for measure in measures
         for suffix, attribute in _FIELDS.items()
+        if (suffix != "_spread" or measure.within) and (suffix != "_sampling_spread" or measure.of_samples)
     }
 
 
-def csv_columns(measures: Iterable[Measure], prefix: str = "") -> list[str]:
-    """Names of the CSV columns of measured numbers, in order."""
-    return [
-        f"{prefix}{measure.column}{suffix}"
-        for measure in measures
-        for suffix in _FIELDS
-        if (suffix != "_spread" or measure.within) and (suffix != "_sampling_spread" or measure.of_samples)
-    ]
-
-
-def csv_frame(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
+def csv_frame(rows: Sequence[Mapping[str, Any]], columns: Iterable[str]) -> pd.DataFrame:
     """The rows under the columns; counts are whole numbers also where some are missing."""
     import pandas as pd
 
     frame = pd.DataFrame([dict(row) for row in rows], columns=list(columns))
-    return frame.astype({column: "Int64" for column in columns if column.endswith("_n")})
+    return frame.astype({column: "Int64" for column in frame if column.endswith("_n")})
 
 
 def cell_of(

@@ -14,7 +14,6 @@ from ddpm.artefacts.tables import footnotes, measures, numbers
 from ddpm.artefacts.tables.measured_rows import (
     MeasuredRows,
     cell_of,
-    csv_columns,
     csv_frame,
     fields_of,
     summaries_of,
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from ddpm.study.settings import Study
 
 _TITLE = "Table 1. Sample quality (IS, higher is better; FID, lower is better) and NLL in bits/dim"
-_LEADING = ("source", "group", "row", "label", "data", "model", "status", "training_seeds", "sampling_seeds")
 _HEADINGS = ("IS", "FID", "NLL test (train)", "FID test", "KID", "Precision", "Recall")
 _FURTHER = (measures.FID_TEST, measures.KID, measures.PRECISION, measures.RECALL)
 _MEASURES = (measures.IS, measures.FID, measures.NLL_TEST, measures.NLL_TRAIN, *_FURTHER)
@@ -70,31 +68,23 @@ def _inputs(study: Study, settings: Table1Settings) -> Inputs:
 def _build(study: Study, settings: Table1Settings, inputs: Inputs) -> BuiltTable:
     from ddpm.measurements import read_measurements
 
-    published, models = read_published(inputs["published"][0]), list(settings.rows.values())
+    published = read_published(inputs["published"][0])
     ours = MeasuredRows(study, read_measurements(inputs["rows"]), settings.rows, _MEASURES)
     references = _references(inputs["reference"])
+    measured = [_measured_row(ours, row, published) for row in settings.rows]
     rows = [
         *(_published_row(published, first) for first in published.rows("table1").values()),
-        *(_measured_row(ours, row, published) for row in settings.rows),
+        *measured,
         *(_reference_row(study, label, of_label) for label, of_label in references.items()),
     ]
-    columns = [*_LEADING, *csv_columns(_MEASURES), "NLL_bound", "best"]
     return BuiltTable(
-        frame=csv_frame([fields for _, fields, _ in rows], columns),
+        frame=csv_frame([fields for _, fields, _ in rows], measured[0][1]),
         view=View(
             title=_TITLE,
             label_heading="Model",
             columns=[Column(name) for name in _HEADINGS],
             groups=grouped((group, line) for group, _, line in rows),
-            notes=[
-                footnotes.PUBLISHED_NOTE,
-                *footnotes.measured_notes(study, models),
-                footnotes.comparability_note(study, models),
-                *ours.fewer,
-                *_NOTES,
-                footnotes.SPREAD_NOTE,
-                *ours.protocols,
-            ],
+            notes=footnotes.of_table(study, [ours], _NOTES),
         ),
         trace=joined([*ours.trace("{row}, measured here"), *_reference_trace(references)]),
     )
@@ -137,6 +127,8 @@ def _measured_row(ours: MeasuredRows, row: str, published: Published) -> _Row:
         "row": row,
         "label": f"{label}: {title}",
         "data": footnotes.data_of(ours.study, [ours.models[row]]),
+        **ours.description(row),
+        **fields_of(ours.summaries[row], _MEASURES),
         "NLL_bound": "<=",
         "best": " ".join(best),
     }
@@ -148,7 +140,6 @@ def _measured_row(ours: MeasuredRows, row: str, published: Published) -> _Row:
     }
     status = ours.shown_status(row)
     shown = label if status == "trained" else f"{label} ({status})"
-    fields |= ours.description(row) | fields_of(ours.summaries[row])
     return f"Measured here: {title}", fields, Line(shown, _cells(cells))
 
 
@@ -176,7 +167,11 @@ def _reference_row(study: Study, label: str, rows: pd.DataFrame) -> _Row:
         "status": "reference",
     }
     cells = _cells({measure.column: cell_of(measure, summaries[measure.column]) for measure in _MEASURES})
-    return f"For reference, no model: {study.title}", fields | fields_of(summaries), Line(label, cells)
+    return (
+        f"For reference, no model: {study.title}",
+        fields | fields_of(summaries, _MEASURES),
+        Line(label, cells),
+    )
 
 
 def _reference_trace(references: Mapping[str, pd.DataFrame]) -> list[pd.DataFrame]:

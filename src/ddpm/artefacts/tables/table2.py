@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ddpm.artefacts import artefact
 from ddpm.artefacts.published import Published, PublishedNumber, read_published
 from ddpm.artefacts.tables import footnotes, numbers
-from ddpm.artefacts.tables.measured_rows import MeasuredRows, csv_columns, csv_frame, fields_of
+from ddpm.artefacts.tables.measured_rows import MeasuredRows, csv_frame, fields_of
 from ddpm.artefacts.tables.measures import FID, FID_TEST, IS
 from ddpm.artefacts.tables.table import BuiltTable, joined
 from ddpm.artefacts.tables.view import Cell, Column, Line, View, grouped
@@ -19,15 +19,11 @@ if TYPE_CHECKING:
 _TITLE = "Table 2. Prediction and training objective (IS, higher is better; FID, lower is better)"
 _SHOWN = (IS, FID)
 _MEASURES = (*_SHOWN, FID_TEST)
-_LEADING = (
-    *("group", "row", "label", "model", "status", "training_seeds", "sampling_seeds", "published_data"),
-    *("published_IS", "published_IS_spread", "published_FID", "published_best", "published_note"),
-    "measured_data",
-)
 _BLANK_NOTE = (
     "Blank published entries: training was unstable there and samples poor, with scores out of range."
 )
 _DIVERGED_NOTE = "Diverged: a loss was not finite, so that seed has no samples; means are over the others."
+_SPLIT_NOTE = "FID is taken against the training split. Seeds are training seeds."
 
 
 class Table2Settings(artefact.RowsSettings):
@@ -50,14 +46,13 @@ def _inputs(study: Study, settings: Table2Settings) -> Inputs:
 def _build(study: Study, settings: Table2Settings, inputs: Inputs) -> BuiltTable:
     from ddpm.measurements import read_measurements
 
-    published, models = read_published(inputs["published"][0]), list(settings.rows.values())
+    published = read_published(inputs["published"][0])
     ours = MeasuredRows(study, read_measurements(inputs["rows"]), settings.rows, _MEASURES)
     quoted = {row: _quoted(published, row) for row in settings.rows}
+    fields = [_fields(ours, row, quoted[row]) for row in quoted]
+    diverged = [_DIVERGED_NOTE] if ours.divergence_notes else []
     return BuiltTable(
-        frame=csv_frame(
-            [_published_fields(row, quoted[row]) | _measured_fields(ours, row) for row in quoted],
-            [*_LEADING, *csv_columns(_MEASURES, "measured_"), "measured_best"],
-        ),
+        frame=csv_frame(fields, fields[0]),
         view=View(
             title=_TITLE,
             label_heading="Objective",
@@ -68,17 +63,7 @@ def _build(study: Study, settings: Table2Settings, inputs: Inputs) -> BuiltTable
                 Column("Seeds"),
             ],
             groups=grouped((quoted[row]["IS"].group, _line(quoted[row], ours, row)) for row in quoted),
-            notes=[
-                footnotes.PUBLISHED_NOTE,
-                *footnotes.measured_notes(study, models),
-                footnotes.comparability_note(study, models),
-                *ours.fewer,
-                _BLANK_NOTE,
-                *([_DIVERGED_NOTE] if ours.divergence_notes else []),
-                "FID is taken against the training split. Seeds are training seeds.",
-                footnotes.SPREAD_NOTE,
-                *ours.protocols,
-            ],
+            notes=footnotes.of_table(study, [ours], [_BLANK_NOTE, *diverged, _SPLIT_NOTE]),
         ),
         trace=joined(ours.trace(column_prefix="measured_")),
     )
@@ -88,26 +73,23 @@ def _quoted(published: Published, row: str) -> dict[str, PublishedNumber]:
     return {measure.column: published.number("table2", row, measure.metric) for measure in _SHOWN}
 
 
-def _published_fields(row: str, quoted: dict[str, PublishedNumber]) -> dict[str, Any]:
+def _fields(ours: MeasuredRows, row: str, quoted: dict[str, PublishedNumber]) -> dict[str, Any]:
     first = quoted["IS"]
     return {
         "group": first.group,
         "row": row,
         "label": first.label,
+        **ours.description(row),
         "published_data": "CIFAR-10",
-        **{f"published_{column}": number.value for column, number in quoted.items()},
+        "published_IS": first.value,
         "published_IS_spread": first.spread,
+        "published_FID": quoted["FID"].value,
         "published_best": " ".join(column for column, number in quoted.items() if number.best),
         "published_note": first.note,
-    }
-
-
-def _measured_fields(ours: MeasuredRows, row: str) -> dict[str, Any]:
-    data = {
         "measured_data": footnotes.data_of(ours.study, [ours.models[row]]),
+        **fields_of(ours.summaries[row], _MEASURES, "measured_"),
         "measured_best": " ".join(ours.best(row)),
     }
-    return ours.description(row) | fields_of(ours.summaries[row], "measured_") | data
 
 
 def _line(quoted: dict[str, PublishedNumber], ours: MeasuredRows, row: str) -> Line:

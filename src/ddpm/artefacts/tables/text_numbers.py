@@ -11,7 +11,7 @@ from ddpm.artefacts import artefact
 from ddpm.artefacts.published import Published, PublishedNumber, read_published
 from ddpm.artefacts.tables import footnotes, measures, numbers
 from ddpm.artefacts.tables.derived import with_gap, with_parameters
-from ddpm.artefacts.tables.measured_rows import MeasuredRows, csv_frame, fields_of
+from ddpm.artefacts.tables.measured_rows import MeasuredRows, csv_frame
 from ddpm.artefacts.tables.measures import Measure
 from ddpm.artefacts.tables.table import BuiltTable, joined
 from ddpm.artefacts.tables.view import Cell, Column, Line, View, grouped
@@ -29,12 +29,6 @@ _FIXED_SMALL = "fixed_small"
 _TITLE = "Numbers in the text. The L_simple model on CIFAR-10: sample quality, and lossless compression"
 _QUALITY, _CODING, _SIZE = "Sample quality", "Lossless compression", "Model size"
 _VARIANCE = "Sample quality with the reverse variance fixed_small"
-_COLUMNS = (
-    *("group", "row", "label", "metric", "split", "unit", "published_data", "published_bound", "published"),
-    *("published_spread", "published_item", "published_note", "measured_data", "model", "status"),
-    *("training_seeds", "sampling_seeds", "measured", "measured_spread", "measured_sampling_spread"),
-    *("measured_seed_spread", "measured_n"),
-)
 _NOTE = (
     "Rate is L_T and the KL terms, what tells x_1; distortion is L_0 in bits/dim, or the root mean squared "
     "error of x0-hat(x_1) in grey levels of [0, 255]; both make up the NLL on test. IS with its ± and the "
@@ -161,26 +155,19 @@ def _build(study: Study, settings: TextNumbersSettings, inputs: Inputs) -> Built
 
     published = read_published(inputs["published"][0])
     found = measured_models(study, settings, read_measurements(inputs["rows"]))
-    models, measured = settings.used_models(study.artefacts), list(found.values())
+    measured = list(found.values())
+    diverged = [note for ours in measured for note in ours.divergence_notes]
     quoted = [(number, number.published(published)) for number in shown_numbers(settings)]
+    fields = [_fields(found[number.of], number, n) for number, n in quoted]
     columns = ("published, CIFAR-10", "measured here", "Unit", "Images")
     return BuiltTable(
-        frame=csv_frame([_fields(found[number.of], number, n) for number, n in quoted], _COLUMNS),
+        frame=csv_frame(fields, fields[0]),
         view=View(
             title=_TITLE,
             label_heading="Number",
             columns=[Column(name) for name in columns],
             groups=grouped((number.group, _line(found[number.of], number, n)) for number, n in quoted),
-            notes=[
-                footnotes.PUBLISHED_NOTE,
-                *footnotes.measured_notes(study, models),
-                *dict.fromkeys(note for ours in measured for note in ours.divergence_notes),
-                footnotes.comparability_note(study, models),
-                *dict.fromkeys(note for ours in measured for note in ours.fewer),
-                _NOTE,
-                footnotes.SPREAD_NOTE,
-                *dict.fromkeys(note for ours in measured for note in ours.protocols),
-            ],
+            notes=footnotes.of_table(study, measured, [_NOTE], list(dict.fromkeys(diverged))),
         ),
         trace=joined(frame for ours in measured for frame in ours.trace(column_prefix="measured_")),
     )
@@ -188,7 +175,7 @@ def _build(study: Study, settings: TextNumbersSettings, inputs: Inputs) -> Built
 
 def _fields(ours: MeasuredRows, number: TextNumber, quoted: PublishedNumber) -> dict[str, Any]:
     found = ours.summaries[number.of][number.measure.column]
-    return ours.description(number.of) | {
+    return {
         "group": number.group,
         "row": number.key,
         "label": number.label,
@@ -202,7 +189,12 @@ def _fields(ours: MeasuredRows, number: TextNumber, quoted: PublishedNumber) -> 
         "published_item": number.item,
         "published_note": quoted.note,
         "measured_data": footnotes.data_of(ours.study, [ours.models[number.of]]),
-        **fields_of({"measured": found}),
+        **ours.description(number.of),
+        "measured": found.value,
+        "measured_spread": found.spread,
+        "measured_sampling_spread": found.sampling_spread,
+        "measured_seed_spread": found.seed_spread,
+        "measured_n": found.n,
     }
 
 
