@@ -135,7 +135,7 @@ def csv_frame(rows: Sequence[Mapping[str, Any]], columns: Iterable[str]) -> pd.D
     import pandas as pd
 
     frame = pd.DataFrame([dict(row) for row in rows], columns=list(columns))
-    return frame.astype({column: "Int64" for column in frame if column.endswith("_n")})
+    return frame.astype({column: "Int64" for column in map(str, frame) if column.endswith("_n")})
 
 
 def cell_of(

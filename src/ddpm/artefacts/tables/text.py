@@ -127,11 +127,9 @@ def _wrap(text: str, limit: int) -> list[str]:
     indent = " " * (len(text) - len(text.lstrip(" ")))
     # A mark that takes no column must not count towards the limit.
     limit += max(0, len(text) - width(text))
-    after = indent + "  " if indent else ""
-    keep = {"break_long_words": False, "break_on_hyphens": False}
-    return textwrap.wrap(text.strip(" "), limit, initial_indent=indent, subsequent_indent=after, **keep) or [
-        ""
-    ]
+    wrapper = textwrap.TextWrapper(limit, indent, indent + "  " if indent else "")
+    wrapper.break_long_words = wrapper.break_on_hyphens = False
+    return wrapper.wrap(text.strip(" ")) or [""]
 
 
 def width(text: str) -> int:

@@ -30,6 +30,7 @@ VERDICTS = (*COMPARED, NOT_COMPARABLE, NO_VALUE, BLANK)
 # What the published number claims.
 EQUAL, AT_MOST = "equal", "at most"
 SPREADS = 2.0
+_LAST_DIGIT = "last printed digit"
 
 RULE = (
     f"Verdicts. {WITHIN_PUBLISHED}: the difference is at most the published ± (none printed counts as 0). "
@@ -47,47 +48,6 @@ RULE = (
     "itself. The rule is a yardstick, not a test of significance: a ± over few seeds is itself "
     "uncertain, and the published number is one run's.",
 )
-
-
-def verdict(
-    published: float,
-    published_spread: float,
-    rounding: float,
-    claim: str,
-    ours: float,
-    our_spread: float,
-    differs: str,
-    reproductions_spread: float = math.nan,
-) -> str:
-    """One of VERDICTS; NaN stands for a number that is not there.
-
-    Args:
-        published: the published number.
-        published_spread: its printed ±; NaN counts as 0.
-        rounding: half a unit of its last printed digit.
-        claim: EQUAL or AT_MOST.
-        ours: the number measured here.
-        our_spread: how far ours may be off (`Summary.own_spread`); NaN counts as 0.
-        differs: what keeps both from being compared; "" for nothing.
-        reproductions_spread: standard deviation of the published number and what others got for it; NaN where
-            there are none, or where ours says more.
-    """
-    if math.isnan(published):
-        return BLANK
-    if math.isnan(ours):
-        return NO_VALUE
-    if differs:
-        return NOT_COMPARABLE
-    off = ours - published if claim == AT_MOST else abs(ours - published)
-    if off <= _known(published_spread) + rounding:
-        return WITHIN_BOUND if claim == AT_MOST else WITHIN_PUBLISHED
-    if off <= SPREADS * _known(our_spread) + rounding:
-        return WITHIN_OURS
-    return WITHIN_REPRODUCTIONS if off <= SPREADS * _known(reproductions_spread) + rounding else APART
-
-
-def _known(spread: float) -> float:
-    return 0.0 if math.isnan(spread) else spread
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,38 +121,40 @@ class Compared:
         values = [number.value for number in self.counted_reproductions]
         return statistics.stdev([self.published.value, *values]) if values else math.nan
 
-    @property
-    def judged_by(self) -> str:
-        """Which limit gave the verdict, or was the widest that the difference exceeds; "" if not compared."""
-        last_digit = "last printed digit"
-        reproductions = f"standard deviation of {1 + len(self.counted_reproductions)} published numbers"
-        if self.verdict == WITHIN_BOUND:
-            return last_digit
-        if self.verdict == WITHIN_PUBLISHED:
-            return last_digit if math.isnan(self.published.spread) else "published ±"
-        if self.verdict == WITHIN_OURS:
-            return self.spread_kind
-        if self.verdict == WITHIN_REPRODUCTIONS:
-            return reproductions
-        if self.verdict != APART:
-            return ""
-        known = {self.spread_kind: self.our_spread, reproductions: self.reproductions_spread}
-        finite = {kind: spread for kind, spread in known.items() if math.isfinite(spread)}
-        return max(finite, key=finite.__getitem__) if finite else last_digit
-
     @functools.cached_property
     def verdict(self) -> str:
         """One of VERDICTS."""
-        return verdict(
-            self.published.value,
-            self.published.spread,
-            self.rounding,
-            self.claim,
-            self.ours,
-            self.our_spread,
-            "; ".join(self.differs),
-            self.reproductions_spread,
-        )
+        if math.isnan(self.published.value):
+            return BLANK
+        if math.isnan(self.ours):
+            return NO_VALUE
+        return NOT_COMPARABLE if self.differs else self._met_limit[0]
+
+    @property
+    def judged_by(self) -> str:
+        """Which limit gave the verdict, or was the widest that the difference exceeds; "" if not compared."""
+        return self._met_limit[1] if self.verdict in COMPARED else ""
+
+    @property
+    def _met_limit(self) -> tuple[str, str]:
+        """The first limit that the difference does not exceed, as a verdict, and what the limit is.
+
+        A spread that is NaN is not known, and gives no limit.
+        """
+        at_most, spread = self.claim == AT_MOST, self.published.spread
+        off = self.difference if at_most else abs(self.difference)
+        printed, kind = (0.0, _LAST_DIGIT) if math.isnan(spread) else (spread, "published ±")
+        others = f"standard deviation of {1 + len(self.counted_reproductions)} published numbers"
+        limits = [
+            (WITHIN_BOUND, printed, _LAST_DIGIT) if at_most else (WITHIN_PUBLISHED, printed, kind),
+            (WITHIN_OURS, SPREADS * self.our_spread, self.spread_kind),
+            (WITHIN_REPRODUCTIONS, SPREADS * self.reproductions_spread, others),
+        ]
+        for verdict, limit, what in limits:
+            if off <= limit + self.rounding:
+                return verdict, what
+        known = [(limit, what) for _, limit, what in limits[1:] if math.isfinite(limit)]
+        return APART, max(known)[1] if known else _LAST_DIGIT
 
     @property
     def lacks_spread(self) -> bool:
