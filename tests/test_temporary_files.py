@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from waiting import PATIENCE
 
 from ddpm import files
-from ddpm.artefacts.figures.saving import save_image
+from ddpm.artefacts.figures.drawing import save_image
 from ddpm.data.arrays import write_array
 from ddpm.errors import OutputError
 from ddpm.files import atomic_path, link_or_copy, write_bytes, write_text

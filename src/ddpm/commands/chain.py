@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from ddpm.artefacts.figures.figure2 import TrajectorySettings
+from ddpm.artefacts.figures.figure7 import SharedLatentsSettings
+from ddpm.artefacts.figures.interpolation import InterpolationSettings
 from ddpm.commands.trained_model import open_trained_model
 from ddpm.errors import DataError, StudyError
 from ddpm.files import require_writable
 from ddpm.study import Study, layout
-from ddpm.study.artefacts import InterpolationSettings, SharedLatentsSettings, TrajectorySettings
 from ddpm.study.fingerprint import chain_fingerprint
 
 logger = logging.getLogger("ddpm")

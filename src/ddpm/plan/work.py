@@ -10,11 +10,12 @@ import math
 from collections.abc import Callable, Mapping
 from pathlib import PurePath
 
+from ddpm.artefacts.figures.figure7 import SharedLatentsSettings
+from ddpm.artefacts.figures.interpolation import InterpolationSettings
 from ddpm.plan.jobs import Job
 from ddpm.plan.network_cost import FLOAT_BYTES, model_cost
 from ddpm.resources.registry import FOLDER, read_registry
 from ddpm.study import Study, dependencies
-from ddpm.study.artefacts import InterpolationSettings, SharedLatentsSettings
 from ddpm.study.fingerprint import keeps_progress
 from ddpm.study.models import ModelSettings
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ddpm.errors import did_you_mean
-from ddpm.study.artefacts import ChainsSettings, GridSettings, NeighboursSettings
 from ddpm.study.base import Settings
 from ddpm.study.fingerprint import keeps_progress
 from ddpm.study.layers import Keys
@@ -125,14 +124,7 @@ def _impossible_times(study: Study) -> Problems:
 
 def _too_few_samples(study: Study) -> Problems:
     for name, artefact in study.artefacts.chosen.items():
-        shown = 0
-        if isinstance(artefact, GridSettings):
-            shown = artefact.rows * artefact.columns
-        elif isinstance(artefact, ChainsSettings):
-            shown = artefact.rows
-        elif isinstance(artefact, NeighboursSettings):
-            shown = artefact.samples
-        if shown > (drawn := study.sampling.images):
+        if (shown := artefact.shown_samples) > (drawn := study.sampling.images):
             reason = f"shows {shown} samples, but sampling.images is {drawn}; show fewer or draw more"
             yield ("artefacts", name), reason
 

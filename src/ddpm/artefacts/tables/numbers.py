@@ -83,11 +83,15 @@ def measured(
     if not math.isfinite(value):
         return ""
     text = _BOUND[bound] + decimal(value, decimals) + FEWER * fewer
-    if math.isfinite(spread):
-        text += f"{SPACE}±{SPACE}{deviation(spread, decimals)}"
+    text += plus_minus(spread, decimals)
     if math.isfinite(seed_spread):
         text += f" [±{deviation(seed_spread, decimals)}]"
     return text
+
+
+def plus_minus(spread: float, decimals: int) -> str:
+    """A spread as it follows a number; "" if it is NaN."""
+    return f"{SPACE}±{SPACE}{deviation(spread, decimals)}" if math.isfinite(spread) else ""
 
 
 def deviation(value: float, decimals: int) -> str:
@@ -102,11 +106,3 @@ def published(number: PublishedNumber | None) -> str:
         return ""
     spread = f"{SPACE}±{SPACE}{number.printed_spread}" if number.printed_spread else ""
     return _BOUND[number.bound] + number.printed + spread
-
-
-def count(numbers: list[int]) -> str:
-    """A count such as 1,000, or the range of several: 500 to 1,000; "an unknown number" for none."""
-    if not numbers:
-        return "an unknown number"
-    low, high = min(numbers), max(numbers)
-    return f"{low:,}" if low == high else f"{low:,} to {high:,}"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from ddpm.study.settings import Study
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ddpm.study.settings import Study
 
 # How the paper measured its CIFAR-10 numbers (section 4 and appendix B).
 SAMPLES = 50_000
@@ -10,11 +13,11 @@ SPLIT_SIZES = {"train": 50_000, "test": 10_000}
 INCEPTION_SPLITS = 10
 TIMESTEPS = 1000
 
-_OF_SAMPLES = ("IS", "FID", "KID", "precision", "recall")
-_PUBLISHED = ("IS", "FID")
+OF_SAMPLES = ("IS", "FID", "KID", "precision", "recall")
+PUBLISHED = ("IS", "FID")
 
 
-def differences(study: Study, model: str, metric: str, n: int | None = None) -> list[str]:
+def of_measurement(study: Study, model: str, metric: str, n: int | None = None) -> list[str]:
     """What differs from how the paper measured, in words; empty if a number may be compared.
 
     Not among them is what leaves a number without bias: the bound of some of a split's images, whose
@@ -27,7 +30,7 @@ def differences(study: Study, model: str, metric: str, n: int | None = None) -> 
         n: number of samples, for metrics of samples; None for those that the study asks for.
     """
     found = _of_data(study, model)
-    if metric in _OF_SAMPLES:
+    if metric in OF_SAMPLES:
         found += _of_features(study)
         n = study.sampling.images if n is None else n
         if n != SAMPLES:
@@ -57,12 +60,10 @@ def fewer_images(study: Study, model: str, metric: str, split: str | None, n: in
         "" if it is not, and for numbers that stand beside none of the paper's whatever their n: of other
         data, of other features, or of a metric that the paper does not give.
     """
-    if _of_data(study, model) or (
-        metric in _OF_SAMPLES and (metric not in _PUBLISHED or _of_features(study))
-    ):
+    if _of_data(study, model) or (metric in OF_SAMPLES and (metric not in PUBLISHED or _of_features(study))):
         return ""
-    images = "samples" if metric in _OF_SAMPLES else f"{split or 'test'} images"
-    whole = SAMPLES if metric in _OF_SAMPLES else SPLIT_SIZES[split or "test"]
+    images = "samples" if metric in OF_SAMPLES else f"{split or 'test'} images"
+    whole = SAMPLES if metric in OF_SAMPLES else SPLIT_SIZES[split or "test"]
     return "" if n is None or n >= whole else f"{n:,} of {whole:,} {images}"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +43,14 @@ class Group:
     lines: Sequence[Line]
 
 
+def grouped(lines: Iterable[tuple[str, Line]]) -> list[Group]:
+    """Groups from rows with the heading of each, in the order in which headings first occur."""
+    groups: dict[str, list[Line]] = {}
+    for title, line in lines:
+        groups.setdefault(title, []).append(line)
+    return [Group(title, found) for title, found in groups.items()]
+
+
 @dataclasses.dataclass(frozen=True)
 class View:
     """A table.
@@ -62,7 +70,6 @@ class View:
     notes: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        for group in self.groups:
-            for line in group.lines:
-                if len(line.cells) != len(self.columns):
-                    raise ValueError(f"{line.label}: {len(line.cells)} cells for {len(self.columns)} columns")
+        for line in (line for group in self.groups for line in group.lines):
+            if len(line.cells) != len(self.columns):
+                raise ValueError(f"{line.label}: {len(line.cells)} cells for {len(self.columns)} columns")

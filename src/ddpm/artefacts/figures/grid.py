@@ -75,11 +75,7 @@ class Grid:
 
         Returns:
             uint8 [height, width, 3].
-
-        Raises:
-            ValueError: dtype or shape differ from the above, or n exceeds rows x columns.
         """
-        self._check(images)
         canvas = np.full((self.height, self.width, 3), BACKGROUND, dtype=np.uint8)
         if images.shape[1] == 1:
             self._paint_gaps(canvas, len(images))
@@ -98,21 +94,6 @@ class Grid:
             bottom_end = top + self.cell_height + (self.gap if below else 0)
             right_end = left + self.cell_width + (self.gap if right else 0)
             canvas[top:bottom_end, left:right_end] = TINTED_GAP
-
-    def _check(self, images: np.ndarray) -> None:
-        size = (self.image_height, self.image_width)
-        if (
-            images.dtype != np.uint8
-            or images.ndim != 4
-            or images.shape[1] not in (1, 3)
-            or images.shape[2:] != size
-        ):
-            raise ValueError(
-                f"a grid of {size[0]}x{size[1]} images needs uint8 [n, 1 or 3, {size[0]}, {size[1]}], "
-                f"not {images.dtype} {list(images.shape)}"
-            )
-        if len(images) > self.rows * self.columns:
-            raise ValueError(f"{len(images)} images do not fit {self.rows} x {self.columns} cells")
 
 
 def enlarged(image: np.ndarray, scale: int) -> np.ndarray:

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+from ddpm.artefacts.tables import differences, numbers
+from ddpm.artefacts.tables.measures import Measure, Summary, best_of, require_runs, status_of, summarise
+from ddpm.artefacts.tables.table import cell_trace
+from ddpm.artefacts.tables.view import Cell
 
-from ddpm.artefacts.tables import comparability, notes, summary, trace
-from ddpm.artefacts.tables.measures import Measure
-from ddpm.artefacts.tables.rendering import numbers
-from ddpm.artefacts.tables.rendering.view import Cell
-from ddpm.artefacts.tables.summary import Summary
-from ddpm.study.settings import Study
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ddpm.study.settings import Study
+
+# What follows a measure's name in the CSV columns of its summary: the attribute that stands there.
+_FIELDS = {
+    "": "value",
+    "_spread": "spread",
+    "_sampling_spread": "sampling_spread",
+    "_seed_spread": "seed_spread",
+    "_n": "n",
+}
 
 
-class MeasuredModels:
-    """Models that fill the rows of a table.
+class MeasuredRows:
+    """The measured rows of a table.
 
     Args:
         study: the study.
@@ -36,12 +46,10 @@ class MeasuredModels:
         self.summaries: dict[str, dict[str, Summary]] = {}
         self.statuses: dict[str, str] = {}
         for row, model in self.models.items():
-            of_model = rows[rows["model"] == model]
-            seeds = study.model(model).seeds
-            summary.require_runs(of_model, model, seeds, measures)
+            of_model, seeds = rows[rows["model"] == model], study.model(model).seeds
+            require_runs(of_model, model, seeds, measures)
             self.summaries[row] = summaries_of(of_model, measures)
-            self.statuses[row] = summary.status_of(of_model, seeds)
-        self._best = {measure.column: self._best_rows(measure) for measure in measures}
+            self.statuses[row] = status_of(of_model, seeds)
 
     def seeds(self, row: str) -> list[int]:
         """Training seeds of a row's model."""
@@ -55,7 +63,11 @@ class MeasuredModels:
 
     def best(self, row: str) -> list[str]:
         """Columns in which the row is the best of the measured rows."""
-        return [column for column, rows in self._best.items() if row in rows]
+        return [
+            measure.column
+            for measure in self.measures
+            if row in best_of({name: of[measure.column] for name, of in self.summaries.items()}, measure)
+        ]
 
     def description(self, row: str) -> dict[str, Any]:
         """CSV fields that say which model fills a row and how its training ended."""
@@ -66,39 +78,25 @@ class MeasuredModels:
             "sampling_seeds": " ".join(map(str, self.study.sampling_seeds(self.models[row]))),
         }
 
-    def _best_rows(self, measure: Measure) -> set[str]:
-        found = {row: summaries[measure.column] for row, summaries in self.summaries.items()}
-        return summary.best_of(found, measure)
-
     def cell(self, row: str, measure: Measure, best: bool = False, bound: str = "") -> Cell:
         """One measured number of a row as shown."""
-        return cell_of(
-            measure, self.summaries[row][measure.column], best, bound, bool(self.fewer_images(row, measure))
-        )
+        fewer = bool(self.fewer_images(row, measure))
+        return cell_of(measure, self.summaries[row][measure.column], best, bound, fewer)
 
     def fewer_images(self, row: str, measure: Measure) -> str:
         """In words, that a number is of fewer images than the paper's; "" if not, or if it has no value."""
         found = self.summaries[row][measure.column]
         if not math.isfinite(found.value):
             return ""
-        return comparability.fewer_images(
-            self.study, self.models[row], measure.metric, measure.split, found.n
-        )
+        model = self.models[row]
+        return differences.fewer_images(self.study, model, measure.metric, measure.split, found.n)
 
     @property
-    def fewer(self) -> list[str]:
-        """A note on the numbers marked as of fewer images than the paper's; none if none is."""
-        found = {
-            (measure.metric, self.fewer_images(row, measure)): None
-            for measure in self.measures
-            for row in self.models
-        }
-        return notes.fewer_note([(metric, images) for metric, images in found if images])
-
-    @property
-    def diverged(self) -> bool:
-        """True if a training run of any row diverged."""
-        return any("diverged" in status for status in self.statuses.values())
+    def fewer(self) -> list[tuple[str, str]]:
+        """Metric, and its images in words, of the numbers of fewer images than the paper's."""
+        cells = [(measure, row) for measure in self.measures for row in self.models]
+        found = dict.fromkeys((measure.metric, self.fewer_images(row, measure)) for measure, row in cells)
+        return [(metric, images) for metric, images in found if images]
 
     @property
     def divergence_notes(self) -> list[str]:
@@ -106,16 +104,10 @@ class MeasuredModels:
         found = {self.models[row]: status for row, status in self.statuses.items() if "diverged" in status}
         return [f"{model}: {status}." for model, status in found.items()]
 
-    @property
-    def protocols(self) -> list[str]:
-        """Notes on how the numbers were measured."""
-        summaries = [s.rows for row in self.summaries.values() for s in row.values()]
-        return notes.protocol_notes(pd.concat(summaries, ignore_index=True))
-
     def trace(self, row_name: str = "{row}", column_prefix: str = "") -> list[pd.DataFrame]:
         """The measurements of every cell; `row_name` and `column_prefix` name the cells."""
         return [
-            trace.cell_trace(row_name.format(row=row), column_prefix + column, s.rows)
+            cell_trace(row_name.format(row=row), column_prefix + column, s.rows)
             for row, summaries in self.summaries.items()
             for column, s in summaries.items()
         ]
@@ -123,39 +115,27 @@ class MeasuredModels:
 
 def summaries_of(rows: pd.DataFrame, measures: Sequence[Measure]) -> dict[str, Summary]:
     """One model's numbers by CSV column."""
-    return {measure.column: summary.summarise(rows, measure) for measure in measures}
+    return {measure.column: summarise(rows, measure) for measure in measures}
 
 
-def fields_of(summaries: Mapping[str, Summary], prefix: str = "") -> dict[str, Any]:
-    """CSV fields of one model's numbers; those that `csv_columns` leaves out are extra."""
-    fields: dict[str, Any] = {}
-    for column, s in summaries.items():
-        name = prefix + column
-        fields |= {
-            name: s.value,
-            f"{name}_spread": s.spread,
-            f"{name}_sampling_spread": s.sampling_spread,
-            f"{name}_seed_spread": s.seed_spread,
-            f"{name}_n": s.n,
-        }
-    return fields
+def fields_of(
+    summaries: Mapping[str, Summary], measures: Iterable[Measure], prefix: str = ""
+) -> dict[str, Any]:
+    """CSV fields of one model's numbers: each with those spreads that it can have, and its n."""
+    return {
+        f"{prefix}{measure.column}{suffix}": getattr(summaries[measure.column], attribute)
+        for measure in measures
+        for suffix, attribute in _FIELDS.items()
+        if (suffix != "_spread" or measure.within) and (suffix != "_sampling_spread" or measure.of_samples)
+    }
 
 
-def csv_columns(measures: Sequence[Measure], prefix: str = "") -> list[str]:
-    """Names of the CSV columns of measured numbers, in order."""
-    columns = []
-    for measure in measures:
-        name = prefix + measure.column
-        spread = [f"{name}_spread"] if measure.within else []
-        sampling = [f"{name}_sampling_spread"] if measure.of_samples else []
-        columns += [name, *spread, *sampling, f"{name}_seed_spread", f"{name}_n"]
-    return columns
-
-
-def csv_frame(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
+def csv_frame(rows: Sequence[Mapping[str, Any]], columns: Iterable[str]) -> pd.DataFrame:
     """The rows under the columns; counts are whole numbers also where some are missing."""
+    import pandas as pd
+
     frame = pd.DataFrame([dict(row) for row in rows], columns=list(columns))
-    return frame.astype({column: "Int64" for column in columns if column.endswith("_n")})
+    return frame.astype({column: "Int64" for column in map(str, frame) if column.endswith("_n")})
 
 
 def cell_of(

@@ -1,29 +1,28 @@
-"""All published numbers that the study measures too, table by table, each with ours."""
+"""The pairs of the comparison: each published number that the study measures too, with ours."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 from collections.abc import Iterator, Sequence
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from ddpm.artefacts.published import Published, PublishedNumber
-from ddpm.artefacts.tables import comparability, measures, text_numbers
-from ddpm.artefacts.tables.compared import Compared
-from ddpm.artefacts.tables.measured_models import MeasuredModels
-from ddpm.artefacts.tables.measures import Measure
-from ddpm.artefacts.tables.summary import Summary
-from ddpm.artefacts.tables.table4_points import METRICS, read_points
-from ddpm.measurements import read_measurements
+from ddpm.artefacts.tables import differences, measures, table4, text_numbers
+from ddpm.artefacts.tables.measured_rows import MeasuredRows
+from ddpm.artefacts.tables.measures import Measure, Summary
+from ddpm.artefacts.tables.verdict import Compared
 from ddpm.study.dependencies import Inputs
-from ddpm.study.settings import Study
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ddpm.study.settings import Study
 
 _MEASURES = {
     "table1": (measures.IS, measures.FID, measures.NLL_TEST, measures.NLL_TRAIN),
     "table2": (measures.IS, measures.FID),
 }
-_STANDARD_ERROR = "standard error over images"
 
 
 def compared_numbers(study: Study, inputs: Inputs, published: Published) -> list[Compared]:
@@ -37,6 +36,8 @@ def compared_numbers(study: Study, inputs: Inputs, published: Published) -> list
     Raises:
         DataError: an input is missing, damaged, or lacks a number that a table shows.
     """
+    from ddpm.measurements import read_measurements
+
     rows = read_measurements(inputs["rows"])
     found: list[Compared] = []
     for item in study.artefacts.compared:
@@ -52,35 +53,39 @@ def compared_numbers(study: Study, inputs: Inputs, published: Published) -> list
 def _of_quality_table(
     study: Study, published: Published, rows: pd.DataFrame, item: str
 ) -> Iterator[Compared]:
-    chosen, models = _MEASURES[item], study.artefacts.rows_of(item)
-    ours = MeasuredModels(study, rows, models, chosen)
+    models = study.artefacts.chosen[item].rows  # type: ignore[attr-defined]
+    ours = MeasuredRows(study, rows, models, _MEASURES[item])
     for row in models:
-        for measure in chosen:
+        for measure in _MEASURES[item]:
             split = measure.split if measure.metric == "NLL" else None
             number = published.number(item, row, measure.metric, split=split)
-            group = f"{number.group}: " if item == "table2" else ""
-            compared = _measured(ours, item, row, measure, number, f"{group}{number.label}", _name(measure))
-            yield dataclasses.replace(compared, reproductions=published.reproductions(number))
+            label = f"{number.group}: {number.label}" if item == "table2" else number.label
+            name = measure.metric if measure.split is None else f"{measure.metric} ({measure.split})"
+            others = published.reproductions(number)
+            yield _measured(ours, item, row, measure, number, label, name, others)
 
 
 def _of_text(study: Study, published: Published, rows: pd.DataFrame) -> Iterator[Compared]:
-    ours = text_numbers.measured_models(study, rows)
-    for text in text_numbers.shown_numbers(study):
+    settings = study.artefacts.chosen["text_numbers"]
+    assert isinstance(settings, text_numbers.TextNumbersSettings)
+    ours = text_numbers.measured_models(study, settings, rows)
+    for text in text_numbers.shown_numbers(settings):
         number = text.published(published)
-        compared = _measured(
-            ours[text.of], "text_numbers", text.of, text.measure, number, text.group, text.name
+        measured, others = ours[text.of], published.reproductions(number)
+        yield _measured(
+            measured, "text_numbers", text.of, text.measure, number, text.group, text.name, others
         )
-        yield dataclasses.replace(compared, reproductions=published.reproductions(number))
 
 
 def _measured(
-    ours: MeasuredModels,
+    ours: MeasuredRows,
     item: str,
     row: str,
     measure: Measure,
     number: PublishedNumber,
     label: str,
     name: str,
+    reproductions: Sequence[PublishedNumber],
 ) -> Compared:
     study, model, found = ours.study, ours.models[row], ours.summaries[row][measure.column]
     fewer = ours.fewer_images(row, measure)
@@ -98,9 +103,10 @@ def _measured(
         our_spread=spread,
         spread_kind=kind,
         n=found.n,
-        differs=comparability.differences(study, model, measure.metric, found.n),
+        differs=differences.of_measurement(study, model, measure.metric, found.n),
         fewer=fewer,
         rows=found.rows,
+        reproductions=reproductions,
     )
 
 
@@ -108,7 +114,7 @@ def _own_spread(found: Summary, measure: Measure, fewer: bool) -> tuple[float, s
     """How far a number may be off, and which spread that is.
 
     The bound of fewer images than the paper's is off by the choice of images too, which training runs
-    judged by the same images do not show: their spread and the standard error add up, in quadrature.
+    compared by the same images do not show: their spread and the standard error add up, in quadrature.
     """
     spread, kind = found.own_spread(measure.within)
     if not fewer or measure.of_samples or kind == measure.within or not math.isfinite(found.spread):
@@ -118,11 +124,11 @@ def _own_spread(found: Summary, measure: Measure, fewer: bool) -> tuple[float, s
 
 def _of_table4(study: Study, published: Published, path: str) -> Iterator[Compared]:
     [model] = study.artefacts.models_of("table4")
-    found = read_points(study, model, path, published)
-    differs = [*comparability.differences(study, model, "rate"), *comparability.of_timesteps(study, model)]
+    found = table4.read_points(study, model, path, published)
+    differs = [*differences.of_measurement(study, model, "rate"), *differences.of_timesteps(study, model)]
     n = int(found.source["n"]) or None
     for point in found.points:
-        for metric in METRICS:
+        for metric in table4.METRICS:
             error = point.errors[metric]
             yield Compared(
                 item="table4",
@@ -135,10 +141,10 @@ def _of_table4(study: Study, published: Published, path: str) -> Iterator[Compar
                 split="test",
                 ours=point.measured[metric],
                 our_spread=error,
-                spread_kind=_STANDARD_ERROR if math.isfinite(error) else "",
+                spread_kind=measures.STANDARD_ERROR if math.isfinite(error) else "",
                 n=n,
                 differs=differs,
-                fewer=comparability.fewer_images(study, model, metric, "test", n),
+                fewer=differences.fewer_images(study, model, metric, "test", n),
                 rows=found.measurement(point, metric),
             )
 
@@ -148,11 +154,7 @@ def _marking_repeats(numbers: Sequence[Compared]) -> list[Compared]:
     first: dict[tuple[str, str, str | None, str], str] = {}
     marked = []
     for number in numbers:
-        earlier = first.setdefault(number.key, number.item) if number.published.printed else number.item
+        key = (number.model, number.published.metric, number.split, number.published.printed)
+        earlier = first.setdefault(key, number.item) if number.published.printed else number.item
         marked.append(dataclasses.replace(number, repeats="" if earlier == number.item else earlier))
     return marked
-
-
-def _name(measure: Measure) -> str:
-    """A number within its row."""
-    return measure.metric if measure.split is None else f"{measure.metric} ({measure.split})"
