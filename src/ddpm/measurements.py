@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow as pa
@@ -12,6 +13,10 @@ import pyarrow.parquet as pq
 
 from ddpm.errors import DataError
 from ddpm.files import atomic_path
+from ddpm.traced_files import read_table
+
+if TYPE_CHECKING:
+    from ddpm.evaluation.protocol import Score
 
 SCHEMA = pa.schema(
     [
@@ -76,6 +81,11 @@ class Measurement:
     weights_hash: str | None = None
 
 
+def measurements(scores: Iterable[Score], about: Mapping[str, Any]) -> list[Measurement]:
+    """Rows for scores; `about` has the fields of a row that a score has not."""
+    return [Measurement(**{**about, **dataclasses.asdict(score)}) for score in scores]
+
+
 def write_measurements(path: str | Path, rows: Sequence[Measurement]) -> None:
     """Writes rows to a Parquet file, atomically."""
     table = pa.Table.from_pylist([dataclasses.asdict(row) for row in rows], schema=SCHEMA)
@@ -100,12 +110,7 @@ def read_measurements(paths: Iterable[str | Path]) -> pd.DataFrame:
 
 
 def _read(path: Path) -> pa.Table:
-    try:
-        table = pq.read_table(path, page_checksum_verification=True)
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such measurements; make them with `snakemake {path}`") from None
-    except (OSError, pa.ArrowInvalid) as error:
-        raise DataError(f"{path}: not a readable Parquet file ({error}); delete it and run again") from error
+    table = read_table(path, "measurements")
     if table.schema.names != SCHEMA.names:
         raise DataError(
             f"{path}: columns {table.schema.names} differ from {SCHEMA.names}; delete it, run again"

@@ -40,7 +40,7 @@ def read_arrays(path: str | Path, *names: str) -> dict[str, np.ndarray]:
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; make it with `snakemake {path}`") from None
     except (OSError, zipfile.BadZipFile, ValueError, EOFError, KeyError) as error:
-        raise DataError(f"{path}: not a readable array file ({error}); delete it and run again") from error
+        raise _unreadable(path, "array", error) from error
 
 
 def write_frame(path: str | Path, frame: pd.DataFrame, provenance: Provenance) -> None:
@@ -57,12 +57,17 @@ def read_frame(path: str | Path) -> pd.DataFrame:
     Raises:
         DataError: the file is missing or damaged.
     """
+    return read_table(path).to_pandas()
+
+
+def read_table(path: str | Path, content: str = "file") -> pa.Table:
+    """The table of a Parquet file, its checksums verified; errors as for `read_frame`."""
     try:
-        return pq.read_table(path, page_checksum_verification=True).to_pandas()
+        return pq.read_table(path, page_checksum_verification=True)
     except FileNotFoundError:
-        raise DataError(f"{path}: no such file; make it with `snakemake {path}`") from None
+        raise DataError(f"{path}: no such {content}; run `snakemake {path}`") from None
     except (OSError, pa.ArrowInvalid) as error:
-        raise DataError(f"{path}: not a readable Parquet file ({error}); delete it and run again") from error
+        raise _unreadable(path, "Parquet", error) from error
 
 
 def read_provenance(path: str | Path) -> dict[str, Any]:
@@ -76,5 +81,9 @@ def read_provenance(path: str | Path) -> dict[str, Any]:
     try:
         metadata = pq.read_schema(path).metadata or {}
     except (OSError, pa.ArrowInvalid) as error:
-        raise DataError(f"{path}: not a readable Parquet file ({error}); delete it and run again") from error
+        raise _unreadable(path, "Parquet", error) from error
     return json.loads(metadata.get(_KEY.encode(), b"{}"))
+
+
+def _unreadable(path: str | Path, kind: str, error: Exception) -> DataError:
+    return DataError(f"{path}: not a readable {kind} file ({error}); delete it and run again")

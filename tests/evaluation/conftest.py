@@ -9,12 +9,12 @@ import torch
 
 from ddpm.commands import data, features
 from ddpm.data.store import read_images, read_manifest
-from ddpm.evaluation.features import Extractor, open_extractor
-from ddpm.evaluation.protocol import Judge
-from ddpm.evaluation.quality import open_judge
+from ddpm.evaluation.features import FeatureExtractor
+from ddpm.evaluation.job import ModelJob, figure_job
+from ddpm.evaluation.quality import Evaluator, open_evaluator
 from ddpm.study import Study, load_study
 from ddpm.study.dependencies import sample_shards
-from ddpm.study.fingerprint import sampling_fingerprint
+from ddpm.study.fingerprint import neighbours_fingerprint, sampling_fingerprint
 from ddpm.traced_files import write_arrays
 
 SAMPLES = 200
@@ -87,14 +87,20 @@ def test(study: Study) -> np.ndarray:
 
 
 @pytest.fixture
-def extractor(study: Study) -> Extractor:
-    return open_extractor(study)
+def job(study: Study) -> ModelJob:
+    """Of the model, training seed 0 and sampling seed 0."""
+    return figure_job(study, "figure15", neighbours_fingerprint, "cpu")
 
 
 @pytest.fixture
-def judge(study: Study, extractor: Extractor) -> Iterator[Judge]:
-    with open_judge(extractor, study.quality) as judge:
-        yield judge
+def extractor(job: ModelJob) -> FeatureExtractor:
+    return job.extractor()
+
+
+@pytest.fixture
+def evaluator(study: Study, extractor: FeatureExtractor) -> Iterator[Evaluator]:
+    with open_evaluator(extractor, study.quality) as evaluator:
+        yield evaluator
 
 
 @pytest.fixture

@@ -38,8 +38,7 @@ def evaluate(model, pixels, batch_size, per_shard):
     parts = []
     for shard in range(settings.shards(len(pixels), TIMESTEPS)):
         first, last = settings.shard_range(shard, len(pixels), TIMESTEPS)
-        group = settings.group_size(TIMESTEPS)
-        parts.append(bound_terms(*model, pixels[first:last], first, group, batch_size, 0, "test"))
+        parts.append(bound_terms(*model, pixels[first:last], first, settings, "test"))
     return [np.concatenate([getattr(part, name) for part in parts]) for name in ("prior", "terms", "mse")]
 
 
@@ -69,8 +68,8 @@ def test_one_image_at_one_time(model, pixels):
 def test_a_perfect_network_pays_for_the_variance_alone(pixels):
     """With x_0-hat = x_0 a term is KL(beta-tilde || beta), and the first is the decoder at zero error."""
     process = GaussianDiffusion(beta_schedule("linear", 1e-4, 0.02, 1000), "x0", "fixed_large")
-    answer = to_model(pixels[:1])
-    terms = bound_terms(process, lambda x, i: answer.expand_as(x), pixels[:1], 0, 1, 250, 0, "test")
+    answer, settings = to_model(pixels[:1]), LikelihoodSettings(batch_size=250)
+    terms = bound_terms(process, lambda x, i: answer.expand_as(x), pixels[:1], 0, settings, "test")
     assert float(terms.terms[0, 1:].sum()) == pytest.approx(0.486419, abs=1e-3)
     assert float(terms.terms[0, 1]) == pytest.approx(0.175125, abs=1e-4)
     assert float(terms.mse.max()) == 0
@@ -85,7 +84,7 @@ def frame_of(prior, terms, mse):
 def test_likelihood_and_rate_distortion():
     terms = np.array([[2.0, 1.0, 0.5], [2.2, 1.2, 0.7]])
     frame = frame_of([0.01, 0.03], terms, np.array([[4e-4, 0.01, 0.04], [0.0, 0.03, 0.04]]))
-    parts = likelihood(frame).parts
+    parts = likelihood(frame)
     assert parts["NLL"][0] == pytest.approx(0.02 + 2.1 + 1.1 + 0.6)
     assert parts["NLL"][1] == pytest.approx(abs(3.51 - 4.13) / 2)  # standard error of two images
     assert parts["rate"][0] == pytest.approx(0.02 + 1.7)
@@ -116,10 +115,10 @@ def test_errors_of_rate_and_distortion_are_those_of_repeated_draws():
 def test_the_error_of_the_rate_is_that_of_the_likelihoods_part():
     rng = np.random.default_rng(1)
     frame = frame_of(rng.random(5), rng.random((5, 3)), rng.random((5, 3)))
-    parts, first = likelihood(frame).parts, rate_distortion(frame).iloc[0]
+    parts, first = likelihood(frame), rate_distortion(frame).iloc[0]
     assert (first["rate"], first["rate_error"]) == pytest.approx(parts["rate"])
     assert (first["rmse"], first["rmse_error"]) == pytest.approx(parts["RMSE"])
-    assert likelihood(frame.iloc[:1]).parts["RMSE"][1] is None
+    assert likelihood(frame.iloc[:1])["RMSE"][1] is None
 
 
 def test_shards_with_a_gap_are_refused(tmp_path):

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from ddpm.errors import DataError
 from ddpm.evaluation.checkpoints import best_step
-from ddpm.measurements import Measurement, write_measurements
+from ddpm.evaluation.protocol import Score
+from ddpm.measurements import measurements, write_measurements
 from ddpm.study import Study, load_study
 from ddpm.study.dependencies import checkpoint_rows
 from ddpm.study.fingerprint import checkpoint_fingerprint
@@ -37,30 +38,24 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
 
 
 def write(study: Study, values: list[float], fingerprint: str | None = None) -> None:
+    settings = fingerprint or checkpoint_fingerprint(study, "model")
+    about = {"study": study.name, "model": "model", "settings": settings, "status": "trained"}
+    about |= {"git_commit": "c", "hardware": "h"}
     for path, fid in zip(checkpoint_rows(study, "model", 0), values, strict=True):
-        rows = [
-            Measurement(
-                study=study.name,
-                model="model",
-                metric=metric,
-                value=value,
-                n=5000,
-                protocol="made up",
-                status="trained",
-                settings=fingerprint or checkpoint_fingerprint(study, "model"),
-                git_commit="c",
-                hardware="h",
-            )
-            for metric, value in (("IS", 1.0), ("FID", fid))
-        ]
-        write_measurements(path, rows)
+        scores = [Score(name, None, x, None, 5000, "made up") for name, x in (("IS", 1.0), ("FID", fid))]
+        write_measurements(path, measurements(scores, about))
+
+
+def chosen(study: Study) -> tuple[int, float]:
+    rows = dict(zip(STEPS, checkpoint_rows(study, "model", 0), strict=True))
+    return best_step(rows, checkpoint_fingerprint(study, "model"))
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(values=st.lists(st.floats(0, 500) | st.just(math.nan), min_size=4, max_size=4))
 def test_the_least_fid_wins(study, values):
     write(study, values)
-    step, fid = best_step(study, "model", 0)
+    step, fid = chosen(study)
     finite = [value for value in values if not math.isnan(value)]
     if finite:
         assert fid == min(finite)
@@ -72,4 +67,4 @@ def test_the_least_fid_wins(study, values):
 def test_measurements_of_other_settings_are_refused(study):
     write(study, [4.0, 3.0, 2.0, 1.0], fingerprint="other")
     with pytest.raises(DataError, match="measured under other settings; delete it and run"):
-        best_step(study, "model", 0)
+        chosen(study)

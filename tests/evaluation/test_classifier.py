@@ -1,4 +1,5 @@
 import argparse
+import dataclasses
 import json
 from pathlib import Path
 
@@ -14,15 +15,19 @@ from ddpm.data.splits import Splits
 from ddpm.data.store import read_labels, write_dataset
 from ddpm.errors import WeightsError
 from ddpm.evaluation.classifier import MEAN_SQUARE, Classifier, accuracy, train_classifier
-from ddpm.evaluation.classifier_file import load_classifier
-from ddpm.evaluation.features import open_extractor
+from ddpm.evaluation.classifier_features import load_classifier, save_classifier
+from ddpm.evaluation.job import Job
 from ddpm.files import sha256
-from ddpm.study import load_study
+from ddpm.study import Study, load_study
 from ddpm.study.evaluation import ClassifierSettings
 from ddpm.study.fingerprint import features_fingerprint
 
 PATH = Path("results/tiny/features/classifier.safetensors")
 QUICK = ClassifierSettings(kind="classifier", dataset="digits", epochs=2)
+
+
+def open_extractor(study: Study):
+    return Job(study=study, dataset="digits", settings="").extractor()
 
 
 def rewrite(content: bytes) -> None:
@@ -73,7 +78,7 @@ def study_with(features_settings: str):
     return load_study("tiny.yaml")
 
 
-def test_a_bad_judge_is_refused_and_not_written(study, one_thread):
+def test_a_bad_classifier_is_refused_and_not_written(study, one_thread):
     PATH.unlink()
     with pytest.raises(
         WeightsError, match=r"tiny\.yaml: quality\.features: .* below required_accuracy 1\.0.*epochs"
@@ -82,16 +87,14 @@ def test_a_bad_judge_is_refused_and_not_written(study, one_thread):
     assert not PATH.exists()
 
 
-def test_a_missing_file_names_the_command(study):
+@pytest.mark.parametrize("length", [None, 0, 5, 200, -1])
+def test_a_missing_or_truncated_file_names_the_command(study, length):
+    content = PATH.read_bytes()[:length]
     PATH.unlink()
-    with pytest.raises(WeightsError, match=r"no trained classifier.*ddpm features tiny\.yaml"):
-        open_extractor(study)
-
-
-@pytest.mark.parametrize("length", [0, 5, 200, -1])
-def test_a_truncated_file_is_refused(study, length):
-    rewrite(PATH.read_bytes()[:length])
-    with pytest.raises(WeightsError, match=r"classifier\.safetensors: truncated.*ddpm features"):
+    if length is not None:
+        PATH.write_bytes(content)
+    found = "truncated" if length is not None else "there is no trained classifier"
+    with pytest.raises(WeightsError, match=rf"classifier\.safetensors: {found}.*ddpm features tiny\.yaml"):
         open_extractor(study)
 
 
@@ -123,19 +126,17 @@ def test_a_file_without_a_hash_is_read(study, tmp_path):
 
 def test_another_networks_weights_are_refused(study):
     _, record = load_classifier(PATH)
-    metadata = '{"image_shape": [1, 8, 8], "classes": 9, "accuracy": 1, "settings": "", "data_hash": "", '
-    metadata += '"git_commit": "", "hardware": ""}'
+    other = json.dumps(dataclasses.asdict(record) | {"classes": 9})
     weights = Classifier(record.image_shape, record.classes).state_dict()
     PATH.unlink()
-    save_file(weights, PATH, {"classifier": metadata})
-    with pytest.raises(WeightsError, match="weights of another network"):
-        load_classifier(PATH)
-    save_file({"weight": torch.zeros(3)}, PATH)
-    with pytest.raises(WeightsError, match="not the weights of a classifier"):
-        load_classifier(PATH)
-    save_file(weights, PATH, {"classifier": "{}"})
-    with pytest.raises(WeightsError, match="record cannot be read"):
-        load_classifier(PATH)
+    for tensors, metadata, message in (
+        (weights, {"classifier": other}, "weights of another network"),
+        ({"weight": torch.zeros(3)}, None, "not the weights of a classifier"),
+        (weights, {"classifier": "{}"}, "record cannot be read"),
+    ):
+        save_file(tensors, PATH, metadata)
+        with pytest.raises(WeightsError, match=message):
+            load_classifier(PATH)
 
 
 def test_a_classifier_of_other_settings_is_refused(study):
@@ -151,7 +152,5 @@ def test_a_classifier_of_other_data_is_refused(study, train, test):
 
 
 def test_the_file_is_the_same_each_time_it_is_written(study, tmp_path):
-    from ddpm.evaluation.classifier_file import save_classifier
-
     save_classifier(tmp_path / "again.safetensors", *load_classifier(PATH))
     assert sha256(tmp_path / "again.safetensors") == sha256(PATH)

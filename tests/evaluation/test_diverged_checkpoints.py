@@ -10,7 +10,7 @@ import yaml
 
 from ddpm.cli import main
 from ddpm.errors import DivergedError
-from ddpm.evaluation.checkpoints import has_checkpoint
+from ddpm.evaluation.checkpoints import is_candidate
 from ddpm.measurements import read_measurements
 from ddpm.network.published.reading import read_contents
 from ddpm.network.weights import read_weights, save_weights
@@ -124,17 +124,12 @@ def test_a_run_without_a_finite_checkpoint_stays_blank(tmp_path, monkeypatch):
     assert rows["value"].isna().all()
 
 
-def test_weights_of_the_divergence_are_no_candidates(tmp_path, monkeypatch):
+def test_weights_of_the_divergence_are_no_candidates(tmp_path):
     """However finite: the loss is looked at some updates later, until when checkpoints are written."""
-    monkeypatch.chdir(tmp_path)
-    Path("late.yaml").write_text(yaml.safe_dump(study_of(5.0, [4, 5, 6])))
-    study, names = load_study("late.yaml"), {"model": MODEL, "seed": 0}
-    run = {"status": "diverged at step 5", "updates": 8}
-    save_weights(layout.path(layout.WEIGHTS, "late", **names), {}, run)
-    for step in (4, 5, 6):
-        path = layout.path(layout.CHECKPOINT, "late", **names, step=step)
-        save_weights(path, {"weight": torch.ones(2)}, {"status": "trained", "updates": step})
-    assert [has_checkpoint(study, MODEL, 0, step) for step in (4, 5, 6, STEPS)] == [True, False, False, False]
+    path = tmp_path / "weights.safetensors"
+    save_weights(path, {"weight": torch.ones(2)}, {"status": "trained"})
+    assert [is_candidate("diverged at step 5", step, path) for step in (4, 5, 6)] == [True, False, False]
+    assert is_candidate("trained", STEPS, path)
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,7 @@ import pytest
 import torch
 
 from ddpm.data.scaling import to_model
-from ddpm.evaluation.classifier_features import register_classifier
-from ddpm.evaluation.classifier_file import load_classifier
+from ddpm.evaluation.classifier_features import load_classifier, register_classifier
 from ddpm.evaluation.features import ImageDataset, extract_features
 
 

@@ -1,4 +1,4 @@
-"""Inception as the judge, with random weights in its own file format: layers, checks, and kept features."""
+"""Inception's features, with random weights in its own file format: layers, checks, what is kept."""
 
 import hashlib
 from pathlib import Path
@@ -10,13 +10,13 @@ import yaml
 from inception_weights import write_random_weights
 
 from ddpm.errors import DDPMError, WeightsError
-from ddpm.evaluation.features import open_extractor
-from ddpm.evaluation.inception_features import OFFICIAL_WEIGHTS
-from ddpm.evaluation.quality import measure_quality, open_study_judge
+from ddpm.evaluation.features import OFFICIAL_WEIGHTS
+from ddpm.evaluation.job import Job
+from ddpm.evaluation.quality import measure_quality
 from ddpm.study import Study, layout, load_study
 
 STUDY = """
-title: A study judged by Inception
+title: A study with Inception's features
 datasets: {cifar10: {source: cifar10}}
 models: {model: {dataset: cifar10}}
 quality:
@@ -48,8 +48,12 @@ def study(tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch) -> Stu
         "mirrors": ["http://localhost/inception.pth"],
     }
     Path("config/resources.yaml").write_text(yaml.safe_dump({OFFICIAL_WEIGHTS: entry}))
-    Path("config/judged.yaml").write_text(STUDY)
-    return load_study("config/judged.yaml")
+    Path("config/inception.yaml").write_text(STUDY)
+    return load_study("config/inception.yaml")
+
+
+def job(study: Study) -> Job:
+    return Job(study=study, dataset="cifar10", settings="")
 
 
 def images(count: int, seed: int = 0) -> np.ndarray:
@@ -57,7 +61,7 @@ def images(count: int, seed: int = 0) -> np.ndarray:
 
 
 def test_layers_are_those_of_the_paper(study):
-    extractor = open_extractor(study)
+    extractor = job(study).extractor()
     assert (extractor.features_layer, extractor.features) == ("2048", 2048)
     # The original inception score multiplies by the weights only.
     assert (extractor.logits_layer, extractor.classes) == ("logits_unbiased", 1008)
@@ -65,8 +69,8 @@ def test_layers_are_those_of_the_paper(study):
 
 
 def test_scores_say_that_there_are_fewer_images_than_published(study):
-    with open_study_judge(study) as judge:
-        scores = measure_quality(images(8), images(10, seed=1), "train", judge, ["IS", "FID"])
+    with job(study).evaluator() as evaluator:
+        scores = measure_quality(images(8), images(10, seed=1), "train", evaluator, ["IS", "FID"])
     assert [score.metric for score in scores] == ["IS", "FID"]
     assert all("8 images, fewer than the 50,000 of the published scores" in s.protocol for s in scores)
     assert all(np.isfinite(score.value) for score in scores)
@@ -76,8 +80,8 @@ def test_features_of_real_images_outlast_a_job_and_those_of_samples_do_not(study
     real, samples = images(10, seed=1), images(8)
 
     def fid() -> float:
-        with open_study_judge(study) as judge:
-            [score] = measure_quality(samples, real, "train", judge, ["FID"])
+        with job(study).evaluator() as evaluator:
+            [score] = measure_quality(samples, real, "train", evaluator, ["FID"])
         return score.value
 
     first = fid()
@@ -98,10 +102,10 @@ def test_features_of_real_images_outlast_a_job_and_those_of_samples_do_not(study
 
 
 def test_other_images_do_not_find_kept_features(study):
-    with open_study_judge(study) as judge:
-        measure_quality(images(8), images(10, seed=1), "train", judge, ["FID"])
-    with open_study_judge(study) as judge:
-        [other] = measure_quality(images(8), images(8), "train", judge, ["FID"])
+    with job(study).evaluator() as evaluator:
+        measure_quality(images(8), images(10, seed=1), "train", evaluator, ["FID"])
+    with job(study).evaluator() as evaluator:
+        [other] = measure_quality(images(8), images(8), "train", evaluator, ["FID"])
     assert other.value == pytest.approx(0, abs=1e-3)
 
 
@@ -110,7 +114,7 @@ def test_weights_that_are_missing(study):
     with pytest.raises(
         WeightsError, match=r"inception\.pth: there are no .*ddpm fetch resources/weights-inc"
     ):
-        open_extractor(study)
+        job(study).extractor()
 
 
 def test_weights_that_are_not_the_official_ones(study):
@@ -118,7 +122,9 @@ def test_weights_that_are_not_the_official_ones(study):
     Path("inception.pth").unlink()
     Path("inception.pth").write_bytes(content + b"x")
     with pytest.raises(DDPMError, match=r"inception\.pth: is not the official content"):
-        open_extractor(study)
-    Path("config/judged.yaml").write_text(STUDY.replace("inception.pth}", "inception.pth, official: false}"))
-    extractor = open_extractor(load_study("config/judged.yaml"))
+        job(study).extractor()
+    Path("config/inception.yaml").write_text(
+        STUDY.replace("inception.pth}", "inception.pth, official: false}")
+    )
+    extractor = job(load_study("config/inception.yaml")).extractor()
     assert "unofficial weights" in extractor.description

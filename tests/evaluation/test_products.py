@@ -1,4 +1,4 @@
-"""Whatever computes samples, judges multiply in float32: TF32 is off for them, and on again afterwards."""
+"""Whatever samples were drawn in, evaluation multiplies in float32: TF32 is off, and on again afterwards."""
 
 import numpy as np
 import pytest
@@ -64,7 +64,7 @@ def test_features(extractor, flags):
     assert flags == [[False, False]]
 
 
-def test_scores(judge, monkeypatch):
+def test_scores(evaluator, monkeypatch):
     import torch_fidelity
 
     seen = []
@@ -77,7 +77,7 @@ def test_scores(judge, monkeypatch):
     monkeypatch.setattr(torch_fidelity, "calculate_metrics", watched)
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (40, 1, 8, 8), np.uint8)
-    scores = measure_quality(images, images[::-1].copy(), "train", judge, METRICS)
+    scores = measure_quality(images, images[::-1].copy(), "train", evaluator, METRICS)
     [(products, given)] = seen
     assert products == [False, False]
     assert all("in float32" in score.protocol for score in scores)

@@ -114,12 +114,15 @@ def test_reference_rows_rank(study):
     assert real * 3 < noisy < 0.2 * min(noise)
 
 
-def test_an_unknown_data_set_is_named(study):
-    with pytest.raises(StudyError, match="no data set is named 'cifar'"):
-        reference.run(study, argparse.Namespace(dataset="cifar", device="cpu"))
-
-
-@pytest.mark.parametrize("verb", [quality, progressive])
-def test_an_unknown_model_is_named(study, verb):
-    with pytest.raises(StudyError, match=r"no model is named 'modell' \(did you mean 'model'"):
-        verb.run(study, argparse.Namespace(model="modell", seed=0, sampling=0, device="cpu"))
+@pytest.mark.parametrize(
+    ("verb", "message"),
+    [
+        (reference, "no data set is named 'modell'"),
+        (quality, r"no model is named 'modell' \(did you mean 'model'"),
+        (progressive, r"no model is named 'modell' \(did you mean 'model'"),
+    ],
+)
+def test_what_the_study_does_not_name_is_refused(study, verb, message):
+    arguments = argparse.Namespace(model="modell", dataset="modell", seed=0, sampling=0, device="cpu")
+    with pytest.raises(StudyError, match=message):
+        verb.run(study, arguments)

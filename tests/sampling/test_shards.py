@@ -33,19 +33,11 @@ def model():
 def draw(model, images, batch_size, per_shard, seed=0, keep=()):
     settings = SamplingSettings(images=images, batch_size=batch_size, batches_per_shard=per_shard)
     shards = [
-        draw_shard(
-            *model,
-            SHAPE,
-            shard_indices(shard, batch_size, per_shard, images),
-            images,
-            seed,
-            list(keep),
-            "test",
-        )
+        draw_shard(*model, SHAPE, shard, settings, seed, list(keep), "test")
         for shard in range(settings.shards)
     ]
-    x_0_hat = [s.x_0_hat for s in shards]
-    return np.concatenate([s.images for s in shards]), np.concatenate(x_0_hat, axis=1) if keep else None
+    x0_hat = [s.x0_hat for s in shards]
+    return np.concatenate([s.images for s in shards]), np.concatenate(x0_hat, axis=1) if keep else None
 
 
 @pytest.mark.parametrize("per_shard", [1, 2, 3, 5, 9])
@@ -91,11 +83,7 @@ def test_progressive_steps():
 @given(images=st.integers(1, 500), batch_size=st.integers(1, 60), per_shard=st.integers(1, 9))
 def test_shards_cover_every_image_once(images, batch_size, per_shard):
     settings = SamplingSettings(images=images, batch_size=batch_size, batches_per_shard=per_shard)
-    batches = [
-        batch
-        for shard in range(settings.shards)
-        for batch in shard_indices(shard, batch_size, per_shard, images)
-    ]
+    batches = [batch for shard in range(settings.shards) for batch in shard_indices(shard, settings)]
     assert {len(batch) for batch in batches} == {batch_size}
     covered = torch.cat(batches)
     assert covered.tolist() == list(range(len(covered)))
@@ -105,7 +93,7 @@ def test_shards_cover_every_image_once(images, batch_size, per_shard):
 def test_a_network_that_gives_nan_is_counted(model):
     process, _ = model
     nan = lambda x, i: torch.where(torch.arange(len(x)).reshape(-1, 1, 1, 1) == 1, torch.nan, x)  # noqa: E731
-    samples = draw_shard(process, nan, SHAPE, [torch.arange(4)], 4, 0, [], "test")
+    samples = draw_shard(process, nan, SHAPE, 0, SamplingSettings(images=4, batch_size=4), 0, [], "test")
     assert samples.non_finite == 1
     assert (samples.images[1] == 128).all()
 

@@ -1,4 +1,4 @@
-# The feature extractor that judges samples: a classifier of the training images.
+# The feature extractor that samples are evaluated by: a classifier of the training images.
 rule features:
     input:
         classifier_data,

@@ -7,5 +7,5 @@ functions, so that `ddpm --help` is quick.
 Where its files lie follows from the study alone (`ddpm.study.layout`).
 """
 
-# Modules that several verbs share.
-SHARED = frozenset({"arguments", "trained_model"})
+# Modules that are no verbs.
+SHARED = frozenset({"arguments"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from ddpm.errors import StudyError, did_you_mean
+from ddpm.evaluation.job import Fingerprint, ModelJob
 from ddpm.study import Study
 
 
@@ -44,3 +45,21 @@ def require_model(study: Study, model: str) -> str:
         known = did_you_mean(model, list(study.models))
         raise StudyError(f"{study.file}: no model is named {model!r}{known}")
     return model
+
+
+def model_job(study: Study, arguments: argparse.Namespace, fingerprint: Fingerprint) -> ModelJob:
+    """The job of a verb with --model and --seed, and perhaps --sampling and --device.
+
+    Raises:
+        StudyError: the study has no such model.
+    """
+    model = require_model(study, arguments.model)
+    return ModelJob(
+        study=study,
+        dataset=study.model(model).dataset,
+        settings=fingerprint(study, model),
+        device=getattr(arguments, "device", "cpu"),
+        model=model,
+        seed=arguments.seed,
+        sampling=getattr(arguments, "sampling", None),
+    )

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import argparse
 import logging
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ddpm.artefacts.figures.figure2 import TrajectorySettings
 from ddpm.artefacts.figures.figure7 import SharedLatentsSettings
 from ddpm.artefacts.figures.interpolation import InterpolationSettings
-from ddpm.commands.trained_model import open_trained_model
 from ddpm.errors import DataError, StudyError
-from ddpm.files import require_writable
+from ddpm.evaluation.job import ModelJob, figure_job
 from ddpm.study import Study, layout
 from ddpm.study.fingerprint import chain_fingerprint
+
+if TYPE_CHECKING:
+    from ddpm.model import TrainedModel
 
 logger = logging.getLogger("ddpm")
 
@@ -32,68 +34,44 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     figure = arguments.figure
     if figure not in study.artefacts.chosen:
         raise StudyError(f"{study.file}: artefacts.{figure} is not set; add it to build this figure")
-    model = study.artefacts.models_of(figure)[0]
-    seed = study.model(model).seeds[0]
-    path = layout.path(layout.CHAINS, study.name, figure=figure)
-    require_writable(path.parent)
+    job = figure_job(study, figure, chain_fingerprint, arguments.device)
+    path = job.output(layout.CHAINS, figure=figure)
+    from ddpm.sampling.chains import no_chains
     from ddpm.traced_files import write_arrays
 
-    sampling = study.sampling_seeds(model)[0]
-    result = {"sampling_seed": sampling, "settings": chain_fingerprint(study, figure)}
-    trained, provenance = open_trained_model(study, model, seed, arguments.device, study.sampling, result)
+    trained, provenance = job.trained(study.sampling, sampling_seed=job.sampling)
     if trained is None:
-        write_arrays(path, _no_chains(study, model, figure), provenance)
-        logger.info(f"chain {figure}: none, training of {model} {provenance['status']}")
+        write_arrays(path, no_chains(figure, job.image_shape), provenance)
+        logger.info(f"chain {figure}: none, training of {job.model} {provenance['status']}")
         return
-    arrays = _chains(study, model, figure, trained)
+    arrays = _chains(job, figure, trained)
     write_arrays(path, arrays, provenance | trained.network.provenance())
     logger.info(f"chain {figure}: done")
 
 
-def _chains(study: Study, model: str, figure: str, trained: Any) -> dict[str, np.ndarray]:
+def _chains(job: ModelJob, figure: str, trained: TrainedModel) -> dict[str, np.ndarray]:
+    import torch
+
+    from ddpm.data.store import open_images
     from ddpm.sampling import chains
 
-    settings, seed = study.artefacts.chosen[figure], study.sampling_seeds(model)[0]
-    process, network, shape = trained.process, trained.network, trained.network.image_shape
+    study, seed = job.study, job.study.sampling_seeds(job.model)[0]
+    settings = study.artefacts.chosen[figure]
+    process, network, shape = trained.process, trained.network, job.image_shape
     if isinstance(settings, TrajectorySettings):
         return chains.trajectory(process, network, shape, settings.t, seed)
     if isinstance(settings, SharedLatentsSettings):
         return chains.shared_latents(process, network, shape, settings.t, settings.samples, seed)
     assert isinstance(settings, InterpolationSettings)
-    sources = _sources(study, model, figure, settings, process.beta.device)
-    arrays = chains.interpolations(
-        process, network, sources, settings.steps, settings.share_noise, seed, f"chain {figure}"
-    )
-    return {"pairs": np.array(settings.pairs, dtype=np.int64)} | arrays
-
-
-def _sources(study: Study, model: str, figure: str, settings: InterpolationSettings, device: Any) -> Any:
-    import torch
-
-    from ddpm.data.store import open_images
-
-    images = open_images(study, study.model(model).dataset, "test", device)
+    images = open_images(study, job.dataset, "test", job.device)
     largest = max(max(pair) for pair in settings.pairs)
     if largest >= len(images):
         raise DataError(
             f"{study.file}: artefacts.{figure}.pairs: there is no test image {largest}, "
             f"only 0 to {len(images) - 1}"
         )
-    return images.rows(torch.tensor(settings.pairs))
-
-
-def _no_chains(study: Study, model: str, figure: str) -> dict[str, np.ndarray]:
-    """Arrays of the figure's layout with no panels."""
-    shape = study.datasets[study.model(model).dataset].image_shape
-    none, count = np.zeros((0, *shape), np.uint8), np.zeros(0, np.int64)
-    if figure == "figure2":
-        return {"t": np.array(0), "x_T": none, "x_t": none, "x_t_minus_1": none, "x_0": none}
-    if figure == "figure7":
-        return {"t": count, "latents": none, "samples": none[:, None]}
-    return {
-        "pairs": np.zeros((0, 2), np.int64),
-        "steps": count,
-        "lambdas": np.linspace(0, 1, 11),
-        "sources": none[:, None],
-        "interpolations": none[:, None, None],
-    }
+    sources, steps = images.rows(torch.tensor(settings.pairs)), settings.steps
+    arrays = chains.interpolations(
+        process, network, sources, steps, settings.share_noise, seed, f"chain {figure}"
+    )
+    return {"pairs": np.array(settings.pairs, dtype=np.int64)} | arrays

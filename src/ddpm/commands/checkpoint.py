@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING, Any
 
-from ddpm.commands.arguments import add_model_arguments, require_model, require_trained
+from ddpm.commands.arguments import add_model_arguments, model_job, require_trained
 from ddpm.errors import StudyError
-from ddpm.files import require_writable
 from ddpm.study import Study, layout
+from ddpm.study.fingerprint import checkpoint_fingerprint, training_fingerprint
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ddpm.evaluation.job import ModelJob
 
 COMPUTES = True
 
@@ -19,16 +25,44 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(study: Study, arguments: argparse.Namespace) -> None:
-    """Writes the checkpoint's rows."""
-    model, step = require_model(study, arguments.model), arguments.step
-    require_trained(study, model)
-    candidates = study.model(model).candidates
+    """Writes the checkpoint's rows, with the run's status; with value NaN and n 0 if there is none."""
+    job, step = model_job(study, arguments, checkpoint_fingerprint), arguments.step
+    require_trained(study, job.model)
+    candidates = study.model(job.model).candidates
     if step not in candidates:
         known = ", ".join(map(str, candidates))
-        raise StudyError(f"{study.file}: {model} keeps no weights of step {step}, only of {known}")
-    path = layout.path(layout.CHECKPOINT_ROWS, study.name, model=model, seed=arguments.seed, step=step)
-    require_writable(path.parent)
-    from ddpm.evaluation.checkpoints import measure_checkpoint
+        raise StudyError(f"{study.file}: {job.model} keeps no weights of step {step}, only of {known}")
+    path = job.output(layout.CHECKPOINT_ROWS, step=step)
+    from ddpm.evaluation.checkpoints import METRICS, checkpoint_scores, is_candidate
+    from ddpm.evaluation.protocol import missing_scores
     from ddpm.measurements import write_measurements
+    from ddpm.network.weights import read_weights
 
-    write_measurements(path, measure_checkpoint(study, model, arguments.seed, step, arguments.device))
+    _, about = read_weights(job.checkpoint(candidates[-1]))
+    status, title = str(about["status"]), f"checkpoint {job.title} step {step:,}"
+    if is_candidate(status, step, job.checkpoint(step)):
+        images, about = _draw(job, step, title)
+        with job.evaluator() as evaluator:
+            scores = checkpoint_scores(images, job.images("train"), evaluator, step, f"{title} quality")
+    else:
+        scores = missing_scores(METRICS, "train", f"not measured: training {status}")
+    hashes = {key: about[key] for key in ("data_hash", "weights_hash")}
+    seed = study.model(job.model).checkpoints.seed
+    write_measurements(path, job.rows(scores, status=status, sampling_seed=seed, **hashes))
+
+
+def _draw(job: ModelJob, step: int, title: str) -> tuple[np.ndarray, dict[str, Any]]:
+    """Samples of the weights of a step, uint8 [n, C, H, W], and the weights' provenance."""
+    from ddpm.model import load_model
+    from ddpm.network.execution import Execution
+    from ddpm.sampling.shards import draw_shard
+
+    study, sampling = job.study, job.study.sampling
+    settings, fingerprint = study.model(job.model).checkpoints, training_fingerprint(study, job.model)
+    execution = Execution(sampling.precision, sampling.compiled)
+    trained = load_model(study, job.model, str(job.checkpoint(step)), fingerprint, job.device, execution)
+    images = settings.images
+    whole = sampling.model_copy(update={"images": images, "batches_per_shard": images})
+    network, shape = trained.network, job.image_shape
+    shard = draw_shard(trained.process, network, shape, 0, whole, settings.seed, [], title)
+    return shard.images, trained.provenance

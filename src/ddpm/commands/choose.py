@@ -5,62 +5,68 @@ from __future__ import annotations
 import argparse
 import logging
 import math
+from collections.abc import Collection
+from typing import TYPE_CHECKING
 
-from ddpm.commands.arguments import add_model_arguments, require_model, require_trained
+from ddpm.commands.arguments import add_model_arguments, model_job, require_trained
 from ddpm.errors import StudyError, WeightsError
-from ddpm.files import require_writable
 from ddpm.status import evaluated_at, has_diverged
 from ddpm.study import Study, layout
-from ddpm.study.fingerprint import training_fingerprint, weights_fingerprint
+from ddpm.study.dependencies import checkpoint_rows
+from ddpm.study.fingerprint import checkpoint_fingerprint, training_fingerprint, weights_fingerprint
+
+if TYPE_CHECKING:
+    from ddpm.evaluation.job import ModelJob
 
 logger = logging.getLogger("ddpm")
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the verb's own arguments."""
-    add_model_arguments(parser)
+add_arguments = add_model_arguments
 
 
 def run(study: Study, arguments: argparse.Namespace) -> None:
     """Writes a copy of the chosen weights, whose provenance says how they were chosen."""
-    model, seed = require_model(study, arguments.model), arguments.seed
-    require_trained(study, model)
-    if study.model(model).checkpoints.evaluate == "last":
+    job = model_job(study, arguments, weights_fingerprint)
+    require_trained(study, job.model)
+    settings = study.model(job.model)
+    if settings.checkpoints.evaluate == "last":
         raise StudyError(
-            f"{study.file}: {model} is evaluated at its last step (checkpoints.evaluate): no choice is needed"
+            f"{study.file}: {job.model} is evaluated at its last step (checkpoints.evaluate): no choice is "
+            "needed"
         )
-    path = layout.path(layout.CHOSEN, study.name, model=model, seed=seed)
-    require_writable(path.parent)
-    from ddpm.evaluation.checkpoints import checkpoint_file, has_checkpoint
+    path = job.output(layout.CHOSEN)
+    from ddpm.evaluation.checkpoints import is_candidate
     from ddpm.network.weights import read_weights, save_weights
 
-    _, provenance = read_weights(layout.path(layout.WEIGHTS, study.name, model=model, seed=seed))
-    if provenance.get("settings") != training_fingerprint(study, model):
+    last = settings.training.steps
+    _, provenance = read_weights(job.checkpoint(last))
+    if provenance.get("settings") != training_fingerprint(study, job.model):
         raise WeightsError(
-            f"{study.file}: {model} seed {seed} was trained with other settings; train it again "
+            f"{study.file}: {job.title} was trained with other settings; train it again "
             "(`ddpm train`) or restore the settings"
         )
     status = str(provenance["status"])
-    step, reason = _choice(study, model, seed)
-    if not has_checkpoint(study, model, seed, step):
-        step, reason = study.model(model).training.steps, f"training {status}"
+    usable = {step for step in settings.candidates if is_candidate(status, step, job.checkpoint(step))}
+    step, reason = _choice(job, usable)
+    if step not in usable:
+        step, reason = last, f"training {status}"
     elif has_diverged(status):
         status = evaluated_at(status, step)
-    tensors, provenance = read_weights(checkpoint_file(study, model, seed, step))
-    result = {"status": status, "settings": weights_fingerprint(study, model), "chosen": reason}
+    tensors, provenance = read_weights(job.checkpoint(step))
+    result = {"status": status, "settings": job.settings, "chosen": reason}
     save_weights(path, tensors, provenance | result)
-    logger.info(f"choose {model} seed {seed}: step {step:,}, {reason}")
+    logger.info(f"choose {job.title}: step {step:,}, {reason}")
 
 
-def _choice(study: Study, model: str, seed: int) -> tuple[int, str]:
+def _choice(job: ModelJob, usable: Collection[int]) -> tuple[int, str]:
     """The step, and why it was chosen."""
-    checkpoints = study.model(model).checkpoints
+    settings = job.study.model(job.model)
+    checkpoints = settings.checkpoints
     if isinstance(checkpoints.evaluate, int):
         return checkpoints.evaluate, "as checkpoints.evaluate says"
-    from ddpm.evaluation.checkpoints import best_step, has_checkpoint
+    from ddpm.evaluation.checkpoints import best_step
 
-    step, fid = best_step(study, model, seed)
-    if math.isnan(fid) and has_checkpoint(study, model, seed, step):
-        raise WeightsError(f"{study.file}: {model} seed {seed}: no checkpoint has a finite FID to choose by")
-    count = sum(has_checkpoint(study, model, seed, step) for step in study.model(model).candidates)
-    return step, f"minimum FID of {count} checkpoints, {fid:.2f} of {checkpoints.images:,} samples each"
+    rows = dict(zip(settings.candidates, checkpoint_rows(job.study, job.model, job.seed), strict=True))
+    step, fid = best_step(rows, checkpoint_fingerprint(job.study, job.model))
+    if math.isnan(fid) and step in usable:
+        raise WeightsError(f"{job.study.file}: {job.title}: no checkpoint has a finite FID to choose by")
+    chosen = f"minimum FID of {len(usable)} checkpoints, {fid:.2f} of {checkpoints.images:,} samples each"
+    return step, chosen

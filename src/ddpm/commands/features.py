@@ -1,11 +1,14 @@
-"""Train the classifier whose features judge the samples."""
+"""Train the classifier whose features the samples are evaluated by."""
 
 from __future__ import annotations
 
 import argparse
 import logging
 
+from ddpm.errors import DataError, StudyError, WeightsError
+from ddpm.provenance import git_commit, hardware
 from ddpm.study import Study, layout
+from ddpm.study.fingerprint import features_fingerprint
 
 logger = logging.getLogger("ddpm")
 
@@ -18,12 +21,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(study: Study, arguments: argparse.Namespace) -> None:
     """Writes the classifier, or refuses one whose test accuracy is too low."""
-    from ddpm.evaluation.classifier_file import save_classifier
-    from ddpm.evaluation.feature_training import train_features
-    from ddpm.files import require_writable
+    settings = study.quality.features
+    if settings.kind != "classifier":
+        raise StudyError(
+            f"{study.file}: quality.features: {settings.kind} weights are fetched, not trained: "
+            f"run `ddpm fetch {settings.weights}`"
+        )
+    from ddpm.data.store import read_labels
+    from ddpm.evaluation.classifier import accuracy, train_classifier
+    from ddpm.evaluation.classifier_features import ClassifierRecord, save_classifier
+    from ddpm.evaluation.job import Job
 
-    path = layout.path(layout.FEATURES, study.name)
-    require_writable(path.parent)
-    classifier, record = train_features(study, arguments.device)
+    fingerprint, device = features_fingerprint(study), arguments.device
+    job = Job(study=study, dataset=settings.dataset, settings=fingerprint, device=device)
+    path = job.output(layout.FEATURES)
+    labels = read_labels(study, job.dataset, "train")
+    if labels.min() < 0 or labels.max() < 1:
+        raise DataError(f"datasets.{job.dataset}: a classifier needs labels 0..K-1 of at least two classes")
+    classifier = train_classifier(job.images("train"), labels, settings, device)
+    reached = accuracy(classifier, job.images("test"), read_labels(study, job.dataset, "test"))
+    if reached < settings.required_accuracy:
+        raise WeightsError(
+            f"{study.file}: quality.features: the classifier reaches a test accuracy of {reached:.3f}, below "
+            f"required_accuracy {settings.required_accuracy}; raise epochs or change learning_rate"
+        )
+    record = ClassifierRecord(
+        image_shape=classifier.image_shape,
+        classes=classifier.classes,
+        accuracy=reached,
+        settings=fingerprint,
+        data_hash=job.data_hash,
+        git_commit=git_commit(),
+        hardware=hardware(device),
+    )
     save_classifier(path, classifier, record)
-    logger.info(f"features: the classifier's test accuracy is {record.accuracy:.3f}")
+    logger.info(f"features: the classifier's test accuracy is {reached:.3f}")

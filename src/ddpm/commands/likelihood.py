@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import argparse
 import logging
-from typing import TYPE_CHECKING, Any
 
-from ddpm.commands.arguments import add_model_arguments, require_model
-from ddpm.provenance import git_commit
+from ddpm.commands.arguments import add_model_arguments, model_job
 from ddpm.status import is_evaluated
 from ddpm.study import Study, layout
 from ddpm.study.dependencies import bound_shards
 from ddpm.study.fingerprint import likelihood_fingerprint
 
-if TYPE_CHECKING:
-    from ddpm.evaluation.rate_distortion import Likelihood
-    from ddpm.measurements import Measurement
-
 logger = logging.getLogger("ddpm")
-METRICS = ("NLL", "L_T", "L_1:T-1", "L_0", "rate", "distortion", "RMSE")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,79 +21,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(study: Study, arguments: argparse.Namespace) -> None:
-    """Writes the measurement rows, and rate and distortion at each t."""
-    from ddpm.data.store import read_manifest
-    from ddpm.evaluation.rate_distortion import likelihood, rate_distortion, read_bound_terms
-    from ddpm.measurements import write_measurements
-    from ddpm.traced_files import read_provenance, write_frame
-
-    model = require_model(study, arguments.model)
-    names = {"model": model, "seed": arguments.seed, "split": arguments.split}
-    size = read_manifest(study, study.model(model).dataset)["counts"][arguments.split]
-    images = study.likelihood.evaluated(size)
-    shards = bound_shards(study, model, arguments.seed, arguments.split)
-    provenance = read_provenance(shards[0])
-    rows_path = layout.path(layout.LIKELIHOOD_ROWS, study.name, **names)
-    curve_path = layout.path(layout.RATE_DISTORTION, study.name, **names)
-    if not is_evaluated(provenance["status"]):
-        write_measurements(rows_path, _rows(study, arguments, provenance, None, size))
-        write_frame(curve_path, _empty_curve(), provenance)
-        return
-    frame = read_bound_terms(shards, images)
-    result = likelihood(frame)
-    write_frame(curve_path, rate_distortion(frame), provenance)
-    write_measurements(rows_path, _rows(study, arguments, provenance, result, size))
-    value, error = result.parts["NLL"]
-    logger.info(
-        f"likelihood {model} seed {arguments.seed} {arguments.split}: NLL <= {value:.3f} +- {error or 0:.3f} "
-        f"bits/dim over {result.n} images"
-    )
-
-
-def _rows(
-    study: Study,
-    arguments: argparse.Namespace,
-    provenance: dict[str, Any],
-    result: Likelihood | None,
-    split_size: int,
-) -> list[Measurement]:
-    from ddpm.measurements import Measurement
-
-    timesteps = study.model(arguments.model).diffusion.timesteps
-    protocol = (
-        f"bound of all {timesteps} terms, one noise draw each, x0-hat clipped; "
-        "spread: standard error over images"
-    )
-    if result is not None and result.n < split_size:
-        protocol += f"; only the first {result.n:,} of {split_size:,} {arguments.split} images"
-    if result is None:
-        protocol = f"no bound: training {provenance['status']}"
-    parts = result.parts if result else dict.fromkeys(METRICS, (float("nan"), None))
-    return [
-        Measurement(
-            study=study.name,
-            model=arguments.model,
-            training_seed=arguments.seed,
-            metric=metric,
-            split=arguments.split,
-            value=parts[metric][0],
-            spread=parts[metric][1],
-            n=result.n if result else 0,
-            protocol=protocol,
-            status=provenance["status"],
-            settings=likelihood_fingerprint(study, arguments.model),
-            git_commit=git_commit(),
-            data_hash=provenance["data_hash"],
-            weights_hash=provenance["weights_hash"],
-            hardware=provenance["hardware"],
-        )
-        for metric in METRICS
-    ]
-
-
-def _empty_curve() -> Any:
+    """Writes the measurement rows, and rate and distortion at each t; empty if the training diverged."""
     import pandas as pd
 
-    from ddpm.evaluation.rate_distortion import COLUMNS
+    from ddpm.data.store import read_manifest
+    from ddpm.evaluation.rate_distortion import COLUMNS, likelihood_scores, rate_distortion, read_bound_terms
+    from ddpm.measurements import measurements, write_measurements
+    from ddpm.traced_files import read_provenance, write_frame
 
-    return pd.DataFrame({name: [] for name in COLUMNS})
+    job, split = model_job(study, arguments, likelihood_fingerprint), arguments.split
+    size, timesteps = (
+        read_manifest(study, job.dataset)["counts"][split],
+        study.model(job.model).diffusion.timesteps,
+    )
+    shards = bound_shards(study, job.model, job.seed, split)
+    provenance = read_provenance(shards[0])
+    frame, curve, status = None, pd.DataFrame({name: [] for name in COLUMNS}), provenance["status"]
+    if is_evaluated(status):
+        frame = read_bound_terms(shards, study.likelihood.evaluated(size))
+        curve = rate_distortion(frame)
+    scores = likelihood_scores(frame, split, size, timesteps, status)
+    about = {key: provenance[key] for key in ("status", "data_hash", "weights_hash", "hardware")}
+    write_frame(job.path(layout.RATE_DISTORTION, split=split), curve, provenance)
+    write_measurements(job.path(layout.LIKELIHOOD_ROWS, split=split), measurements(scores, job.about | about))
+    if frame is not None:
+        nll = scores[0]
+        found = f"NLL <= {nll.value:.3f} +- {nll.spread or 0:.3f} bits/dim over {nll.n} images"
+        logger.info(f"likelihood {job.title} {split}: {found}")

@@ -6,7 +6,9 @@ import argparse
 
 from ddpm.artefacts.figures.figure15 import NeighboursSettings
 from ddpm.errors import StudyError
+from ddpm.provenance import hardware
 from ddpm.study import Study, layout
+from ddpm.study.fingerprint import neighbours_fingerprint
 
 COMPUTES = True
 
@@ -17,17 +19,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(study: Study, arguments: argparse.Namespace) -> None:
-    """Writes the neighbours that `arguments.figure` shows."""
-    from ddpm.evaluation.neighbours import study_neighbours
-    from ddpm.files import require_writable
-    from ddpm.traced_files import write_arrays
-
+    """Writes the neighbours that a figure shows, of the model's first samples; none if training diverged."""
     settings = study.artefacts.chosen.get(arguments.figure)
     if not isinstance(settings, NeighboursSettings):
         raise StudyError(
             f"{study.file}: artefacts.{arguments.figure} shows no nearest neighbours; add figure15"
         )
-    path = layout.path(layout.NEIGHBOURS, study.name, figure=arguments.figure)
-    require_writable(path.parent)
-    arrays, provenance = study_neighbours(study, arguments.figure, settings, arguments.device)
-    write_arrays(path, arrays, provenance)
+    from ddpm.evaluation.job import figure_job
+    from ddpm.evaluation.neighbours import neighbour_arrays
+    from ddpm.traced_files import write_arrays
+
+    job = figure_job(study, arguments.figure, neighbours_fingerprint, arguments.device)
+    path = job.output(layout.NEIGHBOURS, figure=arguments.figure)
+    samples, extractor = job.samples(), job.extractor()
+    shown, train = samples.images[: settings.samples], job.images("train")
+    batch_size = study.quality.batch_size
+    arrays = neighbour_arrays(shown, train, settings.neighbours, extractor, batch_size, job.device)
+    about = job.about | samples.about | {"data_hash": samples.provenance.get("data_hash")}
+    about |= {"hardware": hardware(job.device), "features": extractor.description}
+    write_arrays(path, arrays, about)

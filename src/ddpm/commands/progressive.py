@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 
-from ddpm.commands.arguments import add_sample_arguments, require_model
+from ddpm.commands.arguments import add_sample_arguments, model_job
+from ddpm.errors import DataError
 from ddpm.study import Study, layout
+from ddpm.study.fingerprint import quality_fingerprint
 
 COMPUTES = True
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the verb's own arguments."""
-    add_sample_arguments(parser)
+add_arguments = add_sample_arguments
 
 
 def run(study: Study, arguments: argparse.Namespace) -> None:
     """Writes the rows of every column of x0-hat of one set of samples."""
-    from ddpm.evaluation.model_quality import Run
-    from ddpm.evaluation.progressive import progressive_rows
-    from ddpm.files import require_writable
+    job = model_job(study, arguments, quality_fingerprint)
+    path = job.output(layout.PROGRESSIVE_ROWS)
+    from ddpm.evaluation.quality import progressive_scores
     from ddpm.measurements import write_measurements
 
-    run = Run(require_model(study, arguments.model), arguments.seed, arguments.sampling)
-    names = {"model": run.model, "seed": run.seed, "sampling": run.sampling}
-    path = layout.path(layout.PROGRESSIVE_ROWS, study.name, **names)
-    require_writable(path.parent)
-    write_measurements(path, progressive_rows(study, run, arguments.device))
+    samples = job.samples(progressive=True)
+    if samples.x0_hat is None:
+        raise DataError(
+            f"samples of {job.title}: x0_hat was not kept; name {job.model} in artefacts.figure10 of "
+            f"{study.file} and sample again"
+        )
+    with job.evaluator() as evaluator:
+        columns = progressive_scores(
+            samples, job.images("train"), evaluator, f"progressive quality {job.title}"
+        )
+    rows = (job.rows(scores, reverse_steps=steps, **samples.about) for steps, scores in columns.items())
+    write_measurements(path, list(itertools.chain.from_iterable(rows)))

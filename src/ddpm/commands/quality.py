@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import argparse
 
-from ddpm.commands.arguments import add_sample_arguments, require_model
+from ddpm.commands.arguments import add_sample_arguments, model_job
 from ddpm.study import Study, layout
+from ddpm.study.fingerprint import quality_fingerprint
 
 COMPUTES = True
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the verb's own arguments."""
-    add_sample_arguments(parser)
+add_arguments = add_sample_arguments
 
 
 def run(study: Study, arguments: argparse.Namespace) -> None:
     """Writes the quality rows of one set of samples."""
-    from ddpm.evaluation.model_quality import Run, quality_rows
-    from ddpm.files import require_writable
+    job = model_job(study, arguments, quality_fingerprint)
+    path = job.output(layout.QUALITY_ROWS)
+    from ddpm.evaluation.quality import sample_scores
     from ddpm.measurements import write_measurements
 
-    run = Run(require_model(study, arguments.model), arguments.seed, arguments.sampling)
-    names = {"model": run.model, "seed": run.seed, "sampling": run.sampling}
-    path = layout.path(layout.QUALITY_ROWS, study.name, **names)
-    require_writable(path.parent)
-    write_measurements(path, quality_rows(study, run, arguments.device))
+    samples = job.samples()
+    references = {"train": job.images("train"), "test": job.images("test")}
+    with job.evaluator() as evaluator:
+        scores = sample_scores(samples, references, evaluator, f"quality {job.title}")
+    write_measurements(path, job.rows(scores, **samples.about))

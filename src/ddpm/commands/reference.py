@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 
 from ddpm.study import Study, layout
+from ddpm.study.fingerprint import reference_fingerprint
 
 COMPUTES = True
 
@@ -17,11 +19,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(study: Study, arguments: argparse.Namespace) -> None:
     """Writes the reference rows of `arguments.dataset`."""
     from ddpm.data.store import require_dataset
-    from ddpm.evaluation.reference import reference_rows
-    from ddpm.files import require_writable
+    from ddpm.evaluation.job import Job
+    from ddpm.evaluation.reference import reference_scores
     from ddpm.measurements import write_measurements
 
-    require_dataset(study, arguments.dataset)
-    path = layout.path(layout.REFERENCE_ROWS, study.name, dataset=arguments.dataset)
-    require_writable(path.parent)
-    write_measurements(path, reference_rows(study, arguments.dataset, arguments.device))
+    dataset = arguments.dataset
+    require_dataset(study, dataset)
+    settings = reference_fingerprint(study, dataset)
+    job = Job(study=study, dataset=dataset, settings=settings, device=arguments.device)
+    path = job.output(layout.REFERENCE_ROWS)
+    with job.evaluator() as evaluator:
+        scores = reference_scores(job.images("train"), job.images("test"), evaluator, f"references {dataset}")
+    rows = (job.rows(found, model=name, status="reference") for name, found in scores.items())
+    write_measurements(path, list(itertools.chain.from_iterable(rows)))

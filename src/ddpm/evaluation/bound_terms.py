@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -18,6 +19,7 @@ from ddpm.diffusion.bound import bound_term, prior_term
 from ddpm.diffusion.process import GaussianDiffusion, Network
 from ddpm.progress import Progress
 from ddpm.random_numbers import Stream, normal
+from ddpm.study.evaluation import LikelihoodSettings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +37,18 @@ class BoundTerms:
     terms: np.ndarray
     mse: np.ndarray
 
+    def frame(self, first: int) -> pd.DataFrame:
+        """One row an image, from the split's image `first`: image, prior, terms [T], mse [T]."""
+        image = range(first, first + len(self.prior))
+        return pd.DataFrame(
+            {"image": image, "prior": self.prior, "terms": list(self.terms), "mse": list(self.mse)}
+        )
+
+
+def no_terms() -> pd.DataFrame:
+    """The rows of a model whose training diverged: none."""
+    return pd.DataFrame({name: [] for name in ("image", "prior", "terms", "mse")})
+
 
 @torch.no_grad()
 def bound_terms(
@@ -42,9 +56,7 @@ def bound_terms(
     network: Network,
     pixels: Tensor,
     first: int,
-    group: int,
-    batch_size: int,
-    seed: int,
+    settings: LikelihoodSettings,
     title: str,
 ) -> BoundTerms:
     """The bound of consecutive images of a split.
@@ -52,18 +64,17 @@ def bound_terms(
     Args:
         process, network: the model, on one device.
         pixels: uint8 [n, C, H, W]: the shard's images, on that device.
-        first: index of its first image in the split, a multiple of `group`.
-        group: images whose timesteps share network calls.
-        batch_size: network inputs (image, t) in one call.
-        seed: of the noise in x_t.
+        first: index of its first image in the split, the first of a group.
+        settings: sizes of groups and batches, and the seed of the noise in x_t.
         title: for the progress line.
     """
     timesteps, rows = process.timesteps, []
+    group = settings.group_size(timesteps)
     with Progress(title, len(pixels) * timesteps, "terms") as progress:
         for start in range(0, len(pixels), group):
             x_0 = to_model(pixels[start : start + group])
             index = torch.arange(first + start, first + start + len(x_0), device=x_0.device)
-            rows.append(_group_terms(process, network, x_0, index, group, batch_size, seed))
+            rows.append(_group_terms(process, network, x_0, index, settings))
             progress.advance(len(x_0) * timesteps)
     prior, terms, mse = (torch.cat(parts).cpu().numpy() for parts in zip(*rows, strict=True))
     return BoundTerms(prior, terms, mse)
@@ -74,18 +85,17 @@ def _group_terms(
     network: Network,
     x_0: Tensor,
     image: Tensor,
-    group: int,
-    batch_size: int,
-    seed: int,
+    settings: LikelihoodSettings,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Prior [n], terms [n, T] and mse [n, T] of at most `group` images, in batches of one size."""
+    """Prior [n], terms [n, T] and mse [n, T] of at most a group of images, in batches of one size."""
     count, timesteps = len(x_0), process.timesteps
+    group, batch_size = settings.group_size(timesteps), settings.batch_size
     pairs = torch.arange(-(-group * timesteps // batch_size) * batch_size, device=x_0.device)
     # Pairs beyond the group's images repeat its last image: they keep the batch whole and are dropped.
     which = (pairs // timesteps).clamp(max=count - 1)
     step = pairs % timesteps
     results = [
-        pair_terms(process, network, x_0[which[part]], step[part], image[which[part]], seed)
+        pair_terms(process, network, x_0[which[part]], step[part], image[which[part]], settings.seed)
         for part in torch.split(pairs, batch_size)
     ]
     terms, mse = (

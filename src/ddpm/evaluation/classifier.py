@@ -1,4 +1,4 @@
-"""A small image classifier: the judge whose features stand in for Inception's on small grey images."""
+"""A small image classifier, whose features stand in for Inception's on small grey images."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ddpm.data.scaling import to_model
+from ddpm.evaluation.protocol import FEATURES_OF_INCEPTION
 from ddpm.network.execution import float32_products
 from ddpm.progress import Progress
 from ddpm.study.evaluation import ClassifierSettings
@@ -17,7 +18,6 @@ from ddpm.study.evaluation import ClassifierSettings
 FEATURES = 64
 # FID and the kernel of KID sum over features: 64 of this mean square weigh as much as 2048 of mean
 # square 1, which brings the scores to a scale like that of Inception.
-FEATURES_OF_INCEPTION = 2048
 MEAN_SQUARE = FEATURES_OF_INCEPTION / FEATURES
 _GRID = 4
 

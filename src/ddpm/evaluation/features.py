@@ -1,6 +1,7 @@
 """Feature extractors as torch-fidelity knows them, and the features of image sets.
 
-Everything downstream takes an `Extractor`: the study's own classifier, or Inception.
+Everything downstream takes a `FeatureExtractor`: the study's own classifier
+(`ddpm.evaluation.classifier_features`), or Inception.
 """
 
 from __future__ import annotations
@@ -13,14 +14,19 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from ddpm.errors import WeightsError
+from ddpm.files import sha256
 from ddpm.network.execution import float32_products
 from ddpm.progress import Progress
-from ddpm.study import Study
+from ddpm.resources.registry import require_official
+from ddpm.study.evaluation import InceptionSettings
 from ddpm.torchvision_import import prepare_torchvision
+
+OFFICIAL_WEIGHTS = "weights-inception-2015-12-05-6726825d.pth"
 
 
 @dataclasses.dataclass(frozen=True)
-class Extractor:
+class FeatureExtractor:
     """A feature extractor registered with torch-fidelity.
 
     Attributes:
@@ -46,20 +52,34 @@ class Extractor:
     published_images: int | None = None
 
 
-def open_extractor(study: Study) -> Extractor:
-    """The extractor of `quality.features`, its weights checked, registered with torch-fidelity.
+def inception_extractor(settings: InceptionSettings) -> FeatureExtractor:
+    """Inception of 2015-12-05 as torch-fidelity ports it, the paper's (section 4.1), with a file's weights.
 
     Raises:
-        WeightsError: its file is missing, damaged, or not the one that the study asks for.
-        DataError: the manifest of the data set that it was trained on cannot be read.
+        WeightsError: the file is missing.
+        ResourceError: it is not the one that config/resources.yaml names, and `official` is true.
     """
-    if study.quality.features.kind == "inception":
-        from ddpm.evaluation.inception_features import inception_extractor
-
-        return inception_extractor(study.quality.features)
-    from ddpm.evaluation.classifier_features import classifier_extractor
-
-    return classifier_extractor(study, study.quality.features)
+    path = Path(settings.weights)
+    remedy = f"run `ddpm fetch resources/{OFFICIAL_WEIGHTS}`, or name your copy in quality.features.weights"
+    if not path.is_file():
+        raise WeightsError(f"{path}: there are no such Inception weights; {remedy}")
+    if settings.official:
+        require_official(path, OFFICIAL_WEIGHTS)
+    digest = sha256(path)
+    origin = "" if settings.official else "unofficial "
+    return FeatureExtractor(
+        name="inception-v3-compat",
+        weights_path=path,
+        weights_hash=digest,
+        features_layer="2048",
+        # The inception score's original code leaves the bias out.
+        logits_layer="logits_unbiased",
+        features=2048,
+        classes=1008,
+        image_shape=None,
+        description=f"Inception-v3 of 2015-12-05 by torch-fidelity ({origin}weights {digest[:12]})",
+        published_images=50_000,
+    )
 
 
 class ImageDataset(Dataset[Tensor]):
@@ -96,7 +116,7 @@ class ImageDataset(Dataset[Tensor]):
 @float32_products()
 def extract_features(
     images: np.ndarray,
-    extractor: Extractor,
+    extractor: FeatureExtractor,
     batch_size: int,
     device: str = "cpu",
     progress: Progress | None = None,

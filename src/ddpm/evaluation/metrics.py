@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from ddpm.evaluation.protocol import METRICS
 from ddpm.measurements import read_measurements
 from ddpm.traced_files import read_frame, read_provenance
 
-REPORTED = ("FID", "IS", "KID", "precision", "recall", "NLL")
+REPORTED = (*METRICS, "NLL")
 Metrics = dict[str, dict[str, float]]
 
 

@@ -7,14 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from ddpm.artefacts.figures.figure15 import NeighboursSettings
-from ddpm.data.store import read_images
-from ddpm.evaluation.features import Extractor, extract_features, open_extractor
-from ddpm.evaluation.model_quality import Run, read_run
+from ddpm.evaluation.features import FeatureExtractor, extract_features
 from ddpm.progress import Progress
-from ddpm.provenance import git_commit, hardware
-from ddpm.study import Study
-from ddpm.study.fingerprint import neighbours_fingerprint
 
 _CANDIDATES_AT_ONCE = 2000
 
@@ -58,7 +52,7 @@ def neighbour_arrays(
     samples: np.ndarray,
     train: np.ndarray,
     count: int,
-    extractor: Extractor,
+    extractor: FeatureExtractor,
     batch_size: int,
     device: str = "cpu",
 ) -> dict[str, np.ndarray]:
@@ -91,36 +85,3 @@ def neighbour_arrays(
         "feature_distances": by_features.distances,
         "feature_indices": by_features.indices,
     }
-
-
-def study_neighbours(
-    study: Study, figure: str, settings: NeighboursSettings, device: str = "cpu"
-) -> tuple[dict[str, np.ndarray], dict[str, object]]:
-    """The neighbours of a model's first samples, and their provenance.
-
-    The samples are those of the model's first training seed and the first sampling seed. If training
-    diverged there are none, and the arrays have S = 0.
-
-    Raises:
-        DataError, WeightsError: an input is missing, damaged, or of other settings.
-    """
-    run = Run(settings.model, study.model(settings.model).seeds[0], study.sampling_seeds(settings.model)[0])
-    samples = read_run(study, run)
-    extractor = open_extractor(study)
-    train = read_images(study, study.model(run.model).dataset, "train")
-    shown = samples.images[: settings.samples]
-    arrays = neighbour_arrays(shown, train, settings.neighbours, extractor, study.quality.batch_size, device)
-    provenance = {
-        "study": study.name,
-        "model": run.model,
-        "training_seed": run.seed,
-        "sampling_seed": run.sampling,
-        "status": samples.status,
-        "settings": neighbours_fingerprint(study, figure),
-        "git_commit": git_commit(),
-        "data_hash": samples.provenance.get("data_hash"),
-        "weights_hash": samples.provenance.get("weights_hash"),
-        "hardware": hardware(device),
-        "features": extractor.description,
-    }
-    return arrays, provenance

@@ -8,52 +8,92 @@ alone and would hand out another set's features).
 from __future__ import annotations
 
 import contextlib
-import math
+import dataclasses
+import os
+import shutil
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from ddpm.data.arrays import content_hash
 from ddpm.errors import DataError
-from ddpm.evaluation.feature_cache import FeatureCache
-from ddpm.evaluation.features import Extractor, ImageDataset, open_extractor
-from ddpm.evaluation.protocol import METRICS, Judge, Protocol, Score, split_of
+from ddpm.evaluation.features import FeatureExtractor, ImageDataset
+from ddpm.evaluation.protocol import METRICS, METRICS_AGAINST, Protocol, Score, missing_scores
+from ddpm.evaluation.samples import Samples
+from ddpm.files import atomic_path
 from ddpm.network.execution import float32_products
 from ddpm.progress import Progress
-from ddpm.study import Study, layout
 from ddpm.study.evaluation import QualitySettings
 from ddpm.torchvision_import import prepare_torchvision
 
+PROGRESSIVE_METRICS = ("IS", "FID")
 
-@contextlib.contextmanager
-def open_judge(
-    extractor: Extractor, settings: QualitySettings, device: str = "cpu", lasting: Path | None = None
-) -> Iterator[Judge]:
-    """A judge that computes the features of each set of images once; they are kept until it is closed.
 
-    Args:
+@dataclasses.dataclass(frozen=True)
+class FeatureCache:
+    """Features that torch-fidelity computed, kept between its calls, and those of real images between jobs.
+
+    torch-fidelity names its files by the set that they describe; a name must change with the content.
+
+    Attributes:
+        folder: this job's, given to torch-fidelity as its cache.
+        lasting: shared by jobs; None to keep nothing.
+    """
+
+    folder: Path
+    lasting: Path | None = None
+
+    def take(self, name: str) -> bool:
+        """Makes the lasting features of a set available to this job; True if there are any that it lacked."""
+        found = list(self.lasting.glob(f"{name}-*")) if self.lasting is not None else []
+        missing = [file for file in found if not (self.folder / file.name).exists()]
+        for file in missing:
+            os.symlink(file.resolve(), self.folder / file.name)
+        return bool(missing)
+
+    def keep(self, name: str) -> None:
+        """Lets the features of a set that this job computed last, each file atomically."""
+        if self.lasting is None:
+            return
+        for file in self.folder.glob(f"{name}-*"):
+            if not file.is_symlink() and not (self.lasting / file.name).exists():
+                with atomic_path(self.lasting / file.name) as temporary:
+                    shutil.copyfile(file, temporary)
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluator:
+    """How images are evaluated: the extractor, the settings, the device, and where features are kept.
+
+    Attributes:
         extractor: whose features are compared.
         settings: sizes of batches, splits and subsets.
         device: "cpu" or "cuda".
-        lasting: folder in which the features of reference images outlast the judge; None for none.
+        cache: where torch-fidelity keeps features, under names that hold the content's hash.
     """
-    with tempfile.TemporaryDirectory(prefix="ddpm-features-") as folder:
-        yield Judge(extractor, settings, device, FeatureCache(Path(folder), lasting))
+
+    extractor: FeatureExtractor
+    settings: QualitySettings
+    device: str
+    cache: FeatureCache
+
+    def cache_name(self, images: np.ndarray) -> str:
+        """A name that changes with the images, the extractor's weights, and how features are computed."""
+        return f"{content_hash(images)[:32]}-{self.extractor.weights_hash[:32]}-float32"
 
 
 @contextlib.contextmanager
-def open_study_judge(study: Study, device: str = "cpu") -> Iterator[Judge]:
-    """The judge of a study's samples; Inception's features of real images are computed once for all jobs.
+def open_evaluator(
+    extractor: FeatureExtractor, settings: QualitySettings, device: str = "cpu", lasting: Path | None = None
+) -> Iterator[Evaluator]:
+    """An evaluator that computes the features of each set of images once; they are kept until it is closed.
 
-    Raises:
-        WeightsError, DataError: the extractor's weights are missing, damaged, or of other settings.
+    `lasting` is a folder in which the features of reference images outlast it; None for none.
     """
-    costly = study.quality.features.kind == "inception"
-    lasting = layout.path(layout.FEATURE_CACHE, study.name) if costly else None
-    with open_judge(open_extractor(study), study.quality, device, lasting) as judge:
-        yield judge
+    with tempfile.TemporaryDirectory(prefix="ddpm-features-") as folder:
+        yield Evaluator(extractor, settings, device, FeatureCache(Path(folder), lasting))
 
 
 @float32_products()
@@ -61,19 +101,19 @@ def measure_quality(
     generated: np.ndarray,
     reference: np.ndarray,
     split: str,
-    judge: Judge,
+    evaluator: Evaluator,
     metrics: Collection[str] = METRICS,
     *,
     shuffle: bool = False,
     progress: Progress | None = None,
 ) -> list[Score]:
-    """Judges images by themselves and against a reference set.
+    """Scores images by themselves and against a reference set.
 
     Args:
-        generated: uint8 [n, C, H, W], the images that are judged; at least 2.
+        generated: uint8 [n, C, H, W], the images that are evaluated; at least 2.
         reference: uint8 [m, C, H, W], at least 2.
         split: which split of the data the reference is; names it in the scores.
-        judge: how they are judged.
+        evaluator: how they are evaluated.
         metrics: some of METRICS.
         shuffle: deal the images to the inception score's splits in a fixed random order; for images that
             may be sorted. Independent samples are taken as they come, as the paper does.
@@ -87,42 +127,89 @@ def measure_quality(
     Raises:
         DataError: too few images, or images that the extractor does not take.
     """
-    _check(generated, reference, judge.extractor)
+    _check(generated, reference, evaluator.extractor)
     prepare_torchvision()
     import torch_fidelity
 
-    protocol = Protocol(len(generated), len(reference), split, judge, shuffle)
-    reference_name = _content_name(reference, judge)
-    if judge.cache.take(reference_name) and progress is not None:
+    protocol = Protocol(len(generated), len(reference), split, evaluator, shuffle)
+    reference_name = evaluator.cache_name(reference)
+    if evaluator.cache.take(reference_name) and progress is not None:
         progress.advance(len(reference))
     values = torch_fidelity.calculate_metrics(
         input1=ImageDataset(generated, progress),
         input2=ImageDataset(reference, progress),
-        input1_cache_name=_content_name(generated, judge),
+        input1_cache_name=evaluator.cache_name(generated),
         input2_cache_name=reference_name,
-        isc="IS" in metrics,
-        fid="FID" in metrics,
-        kid="KID" in metrics,
-        prc="precision" in metrics or "recall" in metrics,
-        **protocol.options(),
+        **protocol.options(metrics),
     )
-    judge.cache.keep(reference_name)
+    evaluator.cache.keep(reference_name)
     return [protocol.score(metric, values) for metric in METRICS if metric in metrics]
 
 
-def missing_scores(metrics: Collection[str], split: str, reason: str) -> list[Score]:
-    """Scores of a set that does not exist: NaN of 0 images, with the reason as protocol."""
-    wanted = [metric for metric in METRICS if metric in metrics]
-    return [Score(metric, split_of(metric, split), math.nan, None, 0, reason) for metric in wanted]
+def sample_scores(
+    samples: Samples, references: Mapping[str, np.ndarray], evaluator: Evaluator, title: str
+) -> list[Score]:
+    """IS, FID and KID against train and test, precision and recall of a model's samples.
+
+    A model whose training diverged gives the same scores with value NaN and n 0.
+
+    Args:
+        samples: the samples.
+        references: the images of `train` and `test`, uint8 [m, C, H, W].
+        evaluator: how they are evaluated.
+        title: for the progress line.
+    """
+    if not len(samples.images):
+        return [
+            score for split in METRICS_AGAINST for score in _missing(samples, METRICS_AGAINST[split], split)
+        ]
+    scores: list[Score] = []
+    total = len(samples.images) + sum(map(len, references.values()))
+    with Progress(title, total, "images") as progress:
+        for split, metrics in METRICS_AGAINST.items():
+            scores += measure_quality(
+                samples.images, references[split], split, evaluator, metrics, progress=progress
+            )
+    return _noting_non_finite(samples, scores)
 
 
-def _content_name(images: np.ndarray, judge: Judge) -> str:
-    """A cache name that changes with the images, the extractor's weights, and how it is computed."""
-    return f"{content_hash(images)[:32]}-{judge.extractor.weights_hash[:32]}-float32"
+def progressive_scores(
+    samples: Samples, train: np.ndarray, evaluator: Evaluator, title: str
+) -> dict[int, list[Score]]:
+    """IS, and FID against train, of each column of x0-hat (figure 10), by the reverse steps taken.
+
+    A model whose training diverged gives the same scores with value NaN and n 0.
+
+    Raises:
+        ValueError: the samples hold no x0-hat.
+    """
+    if samples.x0_hat is None or samples.reverse_steps is None:
+        raise ValueError("samples without x0_hat")
+    columns = {int(steps): x for steps, x in zip(samples.reverse_steps, samples.x0_hat, strict=True)}
+    if not len(samples.images):
+        return dict.fromkeys(columns, _missing(samples, PROGRESSIVE_METRICS, "train"))
+    total = len(columns) * len(samples.images) + len(train)
+    with Progress(title, total, "images") as progress:
+        scores = {
+            steps: measure_quality(x, train, "train", evaluator, PROGRESSIVE_METRICS, progress=progress)
+            for steps, x in columns.items()
+        }
+    return {steps: _noting_non_finite(samples, column) for steps, column in scores.items()}
 
 
-def _check(generated: np.ndarray, reference: np.ndarray, extractor: Extractor) -> None:
-    for name, images in (("images to judge", generated), ("reference images", reference)):
+def _missing(samples: Samples, metrics: Collection[str], split: str) -> list[Score]:
+    return missing_scores(metrics, split, f"not measured: training {samples.status}, so there are no samples")
+
+
+def _noting_non_finite(samples: Samples, scores: list[Score]) -> list[Score]:
+    if not samples.non_finite:
+        return scores
+    note = f"{samples.non_finite} samples were not finite and count as mid-grey"
+    return [score.noting(note) for score in scores]
+
+
+def _check(generated: np.ndarray, reference: np.ndarray, extractor: FeatureExtractor) -> None:
+    for name, images in (("generated images", generated), ("reference images", reference)):
         if len(images) < 2:
             raise DataError(f"{len(images)} {name}: at least 2 are needed; raise sampling.images")
         if extractor.image_shape is not None and images.shape[1:] != extractor.image_shape:

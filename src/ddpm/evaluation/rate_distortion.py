@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,21 +10,16 @@ import numpy as np
 import pandas as pd
 
 from ddpm.errors import DataError
+from ddpm.evaluation.protocol import Score
 from ddpm.traced_files import read_frame
 
 COLUMNS = ("t", "reverse_steps", "term", "mse", "rate", "rmse", "rate_error", "rmse_error")
+METRICS = ("NLL", "L_T", "L_1:T-1", "L_0", "rate", "distortion", "RMSE")
 GREY_LEVELS = 127.5  # grey levels in one unit of [-1, 1]
 
 
-@dataclasses.dataclass(frozen=True)
-class Likelihood:
-    """The parts of the bound over n images: value and standard error of the mean, bits/dim.
-
-    RMSE is in grey levels of [0, 255].
-    """
-
-    n: int
-    parts: dict[str, tuple[float, float | None]]
+# Mean over images, and its standard error; None for one image.
+Mean = tuple[float, float | None]
 
 
 def read_bound_terms(paths: Sequence[str | Path], images: int) -> pd.DataFrame:
@@ -41,11 +36,11 @@ def read_bound_terms(paths: Sequence[str | Path], images: int) -> pd.DataFrame:
     return frame
 
 
-def likelihood(frame: pd.DataFrame) -> Likelihood:
+def likelihood(frame: pd.DataFrame) -> dict[str, Mean]:
     """NLL (the bound L), L_T, L_1:T-1, L_0, rate, distortion and RMSE from rows of the bound's terms.
 
-    Rate is L_T + L_1:T-1, what is needed to know x_1; distortion is L_0 in bits/dim; RMSE is that of
-    x0-hat(x_1).
+    Rate is L_T + L_1:T-1, what is needed to know x_1; distortion is L_0; all in bits/dim. RMSE is that of
+    x0-hat(x_1), in grey levels of [0, 255].
     """
     prior = frame["prior"].to_numpy(np.float64)
     terms = np.stack(frame["terms"].to_list()).astype(np.float64)
@@ -58,11 +53,35 @@ def likelihood(frame: pd.DataFrame) -> Likelihood:
         "rate": prior + between,
         "distortion": terms[:, 0],
     }
-    values: dict[str, tuple[float, float | None]] = {name: _mean_and_error(x) for name, x in parts.items()}
+    values: dict[str, Mean] = {name: _mean_and_error(x) for name, x in parts.items()}
     first = rate_distortion(frame).iloc[0]
     error = float(first["rmse_error"])
     values["RMSE"] = (float(first["rmse"]), error if np.isfinite(error) else None)
-    return Likelihood(len(frame), values)
+    return values
+
+
+def likelihood_scores(
+    frame: pd.DataFrame | None, split: str, split_size: int, timesteps: int, status: str
+) -> list[Score]:
+    """The parts of the bound as scores; NaN and n 0 if training diverged.
+
+    Args:
+        frame: rows of the bound's terms; None if training diverged.
+        split, split_size: of which the images are, and how many it has in all.
+        timesteps: T.
+        status: how training ended, as in `ddpm.status`.
+    """
+    if frame is None:
+        reason = f"no bound: training {status}"
+        return [Score(metric, split, math.nan, None, 0, reason) for metric in METRICS]
+    protocol = (
+        f"bound of all {timesteps} terms, one noise draw each, x0-hat clipped; "
+        "spread: standard error over images"
+    )
+    if (n := len(frame)) < split_size:
+        protocol += f"; only the first {n:,} of {split_size:,} {split} images"
+    parts = likelihood(frame)
+    return [Score(metric, split, *parts[metric], n, protocol) for metric in METRICS]
 
 
 def rate_distortion(frame: pd.DataFrame) -> pd.DataFrame:
@@ -111,6 +130,6 @@ def _errors(values: np.ndarray) -> np.ndarray:
     return values.std(axis=0, ddof=1) / np.sqrt(len(values))
 
 
-def _mean_and_error(values: np.ndarray) -> tuple[float, float | None]:
+def _mean_and_error(values: np.ndarray) -> Mean:
     error = float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else None
     return float(values.mean()), error

@@ -1,4 +1,4 @@
-"""Reference rows: what real images and noise score under the same protocol, to judge the scale by."""
+"""Reference sets: what real images and noise score under the same protocol, to read the scale by."""
 
 from __future__ import annotations
 
@@ -7,15 +7,9 @@ from collections.abc import Collection
 
 import numpy as np
 
-from ddpm.data.store import read_images, read_manifest
-from ddpm.evaluation.model_quality import METRICS_AGAINST
-from ddpm.evaluation.protocol import METRICS, SEED
-from ddpm.evaluation.quality import measure_quality, open_study_judge
-from ddpm.measurements import Measurement
+from ddpm.evaluation.protocol import METRICS, METRICS_AGAINST, SEED, Score
+from ddpm.evaluation.quality import Evaluator, measure_quality
 from ddpm.progress import Progress
-from ddpm.provenance import git_commit, hardware
-from ddpm.study import Study
-from ddpm.study.fingerprint import reference_fingerprint
 
 # Standard deviation of the noise on real images: 0.3 in the network's range [-1, 1].
 NOISE_GREY_LEVELS = 0.3 * 127.5
@@ -58,41 +52,26 @@ def references(train: np.ndarray, test: np.ndarray) -> dict[str, Reference]:
     }
 
 
-def reference_rows(study: Study, dataset: str, device: str = "cpu") -> list[Measurement]:
-    """IS, FID, KID, precision and recall of the reference sets of a data set.
+def reference_scores(
+    train: np.ndarray, test: np.ndarray, evaluator: Evaluator, title: str
+) -> dict[str, list[Score]]:
+    """IS, FID, KID, precision and recall of the reference sets of a data set, by name.
 
-    Raises:
-        StudyError, DataError, WeightsError: an input is missing, damaged, or of other settings.
+    Args:
+        train: uint8 [n, C, H, W].
+        test: uint8 [m, C, H, W].
+        evaluator: how they are evaluated.
+        title: for the progress line.
     """
-    manifest = read_manifest(study, dataset)
-    splits = {"train": read_images(study, dataset, "train"), "test": read_images(study, dataset, "test")}
-    sets = references(splits["train"], splits["test"])
-    rows: list[Measurement] = []
-    with (
-        open_study_judge(study, device) as judge,
-        Progress(
-            f"references {dataset}", sum(len(item.images) for item in sets.values()), "images"
-        ) as progress,
-    ):
+    splits, sets = {"train": train, "test": test}, references(train, test)
+    scores: dict[str, list[Score]] = {name: [] for name in sets}
+    with Progress(title, sum(len(item.images) for item in sets.values()), "images") as progress:
         for name, item in sets.items():
             for split, metrics in item.against.items():
-                scores = measure_quality(
-                    item.images, splits[split], split, judge, metrics, shuffle=True, progress=progress
+                scores[name] += measure_quality(
+                    item.images, splits[split], split, evaluator, metrics, shuffle=True, progress=progress
                 )
-                rows += [
-                    Measurement(
-                        study=study.name,
-                        model=name,
-                        status="reference",
-                        settings=reference_fingerprint(study, dataset),
-                        git_commit=git_commit(),
-                        data_hash=manifest["data_hash"],
-                        hardware=hardware(device),
-                        **dataclasses.asdict(score),
-                    )
-                    for score in scores
-                ]
-    return rows
+    return scores
 
 
 def _pixels(levels: np.ndarray) -> np.ndarray:

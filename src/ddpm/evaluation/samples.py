@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,6 @@ import numpy as np
 
 from ddpm.errors import DataError
 from ddpm.status import is_evaluated
-from ddpm.study import Study
-from ddpm.study.dependencies import sample_shards
-from ddpm.study.fingerprint import sampling_fingerprint
 from ddpm.traced_files import read_arrays, read_provenance
 
 
@@ -36,37 +34,48 @@ class Samples:
     x0_hat: np.ndarray | None = None
     reverse_steps: np.ndarray | None = None
 
+    @property
+    def about(self) -> dict[str, Any]:
+        """What measurements of them say of the model: its status and the hash of its weights."""
+        return {"status": self.status, "weights_hash": self.provenance.get("weights_hash")}
 
-def read_samples(study: Study, model: str, seed: int, sampling: int, *, progressive: bool = False) -> Samples:
+
+def read_samples(
+    shards: Sequence[str],
+    settings: str,
+    count: int,
+    shape: tuple[int, int, int],
+    remedy: str,
+    *,
+    progressive: bool = False,
+) -> Samples:
     """Reads all shards of one set of samples.
 
     Args:
-        study: the study.
-        model: a key of `models`.
-        seed: the training seed.
-        sampling: the sampling seed.
+        shards: their files, in order.
+        settings: the fingerprint that they must have been drawn under.
+        count: samples in all shards together.
+        shape: [C, H, W] of a sample.
+        remedy: what error messages tell the user to do.
         progressive: read `x0_hat` too, where the shards have it.
 
     Raises:
-        KeyError: the study names no such model.
         DataError: a shard is missing or damaged, was drawn under other settings or from other weights than
             its neighbours, has images of another shape, or an index is missing.
     """
-    paths = [Path(path) for path in sample_shards(study, model, seed, sampling)]
-    remedy = f"run `ddpm sample {study.file}` for --model {model} --seed {seed} --sampling {sampling}"
+    paths = [Path(shard) for shard in shards]
     for path in paths:
         if not path.is_file():
             raise DataError(f"{path}: there are no such samples; {remedy}")
     records = [read_provenance(path) for path in paths]
-    _check_records(paths, records, sampling_fingerprint(study, model), remedy)
-    provenance = records[0]
-    status = str(provenance.get("status") or "trained")
-    shards = [_shard(study, model, path, remedy) for path in paths]
-    images, index = (np.concatenate(arrays) for arrays in zip(*shards, strict=True))
-    _check_index(paths, index, study.sampling.images if is_evaluated(status) else 0, remedy)
+    _check_records(paths, records, settings, remedy)
+    status = str(records[0].get("status") or "trained")
+    parts = [_shard(path, shape, remedy) for path in paths]
+    images, index = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    _check_index(paths, index, count if is_evaluated(status) else 0, remedy)
     x0_hat, steps = _progress(paths) if progressive else (None, None)
     non_finite = sum(int(record.get("non_finite") or 0) for record in records)
-    return Samples(images, status, provenance, non_finite, x0_hat, steps)
+    return Samples(images, status, records[0], non_finite, x0_hat, steps)
 
 
 def _check_records(paths: list[Path], records: list[dict[str, Any]], settings: str, remedy: str) -> None:
@@ -82,11 +91,10 @@ def _check_records(paths: list[Path], records: list[dict[str, Any]], settings: s
                 )
 
 
-def _shard(study: Study, model: str, path: Path, remedy: str) -> tuple[np.ndarray, np.ndarray]:
+def _shard(path: Path, shape: tuple[int, int, int], remedy: str) -> tuple[np.ndarray, np.ndarray]:
     """A shard's images and their indices."""
     arrays = read_arrays(path, "images", "index")
     images, index = arrays["images"], arrays["index"]
-    shape = study.datasets[study.model(model).dataset].image_shape
     if images.dtype != np.uint8 or images.shape[1:] != shape:
         raise DataError(
             f"{path}: images are {images.dtype} {list(images.shape)}, not uint8 "

@@ -57,7 +57,7 @@ class Execution:
 def float32_products() -> Iterator[None]:
     """While entered, a GPU multiplies whole float32 numbers; also a decorator.
 
-    For what judges samples: whatever the samples were drawn with, and whatever torch's default is.
+    For what evaluates samples: whatever the samples were drawn with, and whatever torch's default is.
     """
     before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
     _allow_tf32(False, False)

@@ -8,14 +8,30 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ddpm.data.scaling import to_model, to_pixels
+from ddpm.data.scaling import to_model
 from ddpm.diffusion.process import GaussianDiffusion, Network
 from ddpm.diffusion.sampler import interpolate, reverse_process
 from ddpm.progress import Progress
 from ddpm.random_numbers import Stream, normal
-from ddpm.sampling.shards import initial_noise, step_noise
+from ddpm.sampling.shards import initial_noise, shown, step_noise
 
 LAMBDAS = np.linspace(0.0, 1.0, 11)
+
+
+def no_chains(figure: str, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
+    """The arrays of a figure without panels, of a model whose training diverged; shape is (C, H, W)."""
+    none, count = np.zeros((0, *shape), np.uint8), np.zeros(0, np.int64)
+    if figure == "figure2":
+        return {"t": np.array(0), "x_T": none, "x_t": none, "x_t_minus_1": none, "x_0": none}
+    if figure == "figure7":
+        return {"t": count, "latents": none, "samples": none[:, None]}
+    return {
+        "pairs": np.zeros((0, 2), np.int64),
+        "steps": count,
+        "lambdas": LAMBDAS,
+        "sources": none[:, None],
+        "interpolations": none[:, None, None],
+    }
 
 
 def trajectory(
@@ -25,10 +41,10 @@ def trajectory(
     chain = _chain(process, network, shape, seed)
     return {
         "t": np.array(t),
-        "x_T": _pixels(chain[process.timesteps]),
-        "x_t": _pixels(chain[t]),
-        "x_t_minus_1": _pixels(chain[t - 1]),
-        "x_0": _pixels(chain[0]),
+        "x_T": shown(chain[process.timesteps]),
+        "x_t": shown(chain[t]),
+        "x_t_minus_1": shown(chain[t - 1]),
+        "x_0": shown(chain[0]),
     }
 
 
@@ -54,8 +70,8 @@ def shared_latents(
     latents = torch.stack([chain[t] for t in times])
     return {
         "t": np.array(times, dtype=np.int64),
-        "latents": _pixels(latents),
-        "samples": _pixels(torch.stack(finished)),
+        "latents": shown(latents),
+        "samples": shown(torch.stack(finished)),
     }
 
 
@@ -98,7 +114,7 @@ def interpolations(
         "steps": np.array(steps, dtype=np.int64),
         "lambdas": LAMBDAS,
         "sources": sources.cpu().numpy(),
-        "interpolations": _pixels(stacked),
+        "interpolations": shown(stacked),
     }
 
 
@@ -146,7 +162,3 @@ def _finish(
     for draw in reverse_process(process, network, x_t, t, noise):
         x_t = draw.x
     return x_t
-
-
-def _pixels(x: Tensor) -> np.ndarray:
-    return to_pixels(torch.nan_to_num(x, nan=0.0)).cpu().numpy()

@@ -17,23 +17,42 @@ from ddpm.diffusion.process import GaussianDiffusion, Network
 from ddpm.diffusion.sampler import reverse_process
 from ddpm.progress import Progress
 from ddpm.random_numbers import Stream, normal
+from ddpm.study.evaluation import SamplingSettings
 
 
 @dataclasses.dataclass(frozen=True)
-class Samples:
-    """Images uint8 [n, C, H, W] and x0-hat in the course of the reverse process.
+class Shard:
+    """The samples of a shard, and x0-hat in the course of the reverse process.
 
     Attributes:
-        images: the finished samples.
-        x_0_hat: uint8 [columns, n, C, H, W], or None if it was not asked for.
+        images: the finished samples, uint8 [n, C, H, W].
+        index: of each sample, int64 [n].
+        x0_hat: uint8 [columns, n, C, H, W]; no columns if it was not asked for.
         reverse_steps: int64 [columns]: steps taken when that x0-hat was predicted.
         non_finite: number of samples with a pixel that is infinite or NaN; shown as mid-grey.
     """
 
     images: np.ndarray
-    x_0_hat: np.ndarray | None
+    index: np.ndarray
+    x0_hat: np.ndarray
     reverse_steps: np.ndarray
-    non_finite: int
+    non_finite: int = 0
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The arrays by the names that they have in a file; x0-hat only if it was asked for."""
+        arrays = {"images": self.images, "index": self.index}
+        progress = {"x0_hat": self.x0_hat, "reverse_steps": self.reverse_steps}
+        return arrays | progress if len(self.reverse_steps) else arrays
+
+
+def no_samples(shape: tuple[int, ...], keep: list[int]) -> Shard:
+    """The shard of a model whose training diverged: of 0 samples of a shape (C, H, W)."""
+    return Shard(
+        images=np.zeros((0, *shape), np.uint8),
+        index=np.zeros(0, np.int64),
+        x0_hat=np.zeros((len(keep), 0, *shape), np.uint8),
+        reverse_steps=np.array(keep, np.int64),
+    )
 
 
 def progressive_steps(timesteps: int, columns: int) -> list[int]:
@@ -44,11 +63,11 @@ def progressive_steps(timesteps: int, columns: int) -> list[int]:
     return [round(timesteps * (column + 1) / columns) for column in range(columns)]
 
 
-def shard_indices(shard: int, batch_size: int, batches_per_shard: int, images: int) -> list[Tensor]:
-    """The indices of each batch of a shard, int64 [batch_size]; the last may reach beyond `images`."""
-    first = shard * batches_per_shard
-    last = min(first + batches_per_shard, -(-images // batch_size))
-    return [torch.arange(k * batch_size, (k + 1) * batch_size) for k in range(first, last)]
+def shard_indices(shard: int, settings: SamplingSettings) -> list[Tensor]:
+    """The indices of each batch of a shard, int64 [batch_size]; the last may reach beyond the images."""
+    size, first = settings.batch_size, shard * settings.batches_per_shard
+    last = min(first + settings.batches_per_shard, -(-settings.images // size))
+    return [torch.arange(k * size, (k + 1) * size) for k in range(first, last)]
 
 
 def initial_noise(seed: int, index: Tensor, timesteps: int, shape: tuple[int, ...]) -> Tensor:
@@ -87,40 +106,39 @@ def draw_shard(
     process: GaussianDiffusion,
     network: Network,
     shape: tuple[int, ...],
-    batches: list[Tensor],
-    images: int,
+    shard: int,
+    settings: SamplingSettings,
     seed: int,
     keep: list[int],
     title: str,
-) -> Samples:
-    """Draws a shard's batches; indices beyond `images` are drawn, to keep the batch whole, and dropped.
+) -> Shard:
+    """Draws a shard's batches; indices beyond the images are drawn, to keep a batch whole, and dropped.
 
     Args:
         process, network: the model, on one device.
         shape: (C, H, W).
-        batches: from `shard_indices`.
-        images: samples in all shards together.
+        shard: which of the set's shards, from 0.
+        settings: number of samples, and sizes of batches and shards.
         seed: the sampling seed.
         keep: numbers of reverse steps after which x0-hat is kept; empty for none.
         title: for the progress line.
     """
     device = process.beta.device
-    finished, kept, non_finite = [], [], 0
+    batches, none = shard_indices(shard, settings), no_samples(shape, keep)
+    finished, kept, non_finite = [none.images], [none.x0_hat], 0
     with Progress(title, sum(map(len, batches)) * process.timesteps, "image-steps") as progress:
         for index in batches:
-            x, x_0_hat = draw_batch(process, network, shape, index.to(device), seed, keep, progress)
-            wanted = int((index < images).sum())
+            x, x0_hat = draw_batch(process, network, shape, index.to(device), seed, keep, progress)
+            wanted = int((index < settings.images).sum())
             non_finite += int((~torch.isfinite(x[:wanted])).flatten(1).any(dim=1).sum())
-            finished.append(_pixels(x[:wanted]))
-            kept.append([_pixels(image[:wanted]) for image in x_0_hat])
-    columns = [np.concatenate(column) for column in zip(*kept, strict=True)] if keep else []
-    return Samples(
-        np.concatenate(finished),
-        np.stack(columns) if keep else None,
-        np.array(keep, dtype=np.int64),
-        non_finite,
-    )
+            finished.append(shown(x[:wanted]))
+            if keep:
+                kept.append(np.stack([shown(column[:wanted]) for column in x0_hat]))
+    samples, first = np.concatenate(finished), int(batches[0][0])
+    drawn = np.arange(first, first + len(samples))
+    return Shard(samples, drawn, np.concatenate(kept, axis=1), none.reverse_steps, non_finite)
 
 
-def _pixels(x: Tensor) -> np.ndarray:
+def shown(x: Tensor) -> np.ndarray:
+    """Pixels of x on [-1, 1], uint8; NaN is shown as mid-grey."""
     return to_pixels(torch.nan_to_num(x, nan=0.0)).cpu().numpy()

@@ -86,12 +86,12 @@ class ClassifierSettings(Settings):
     learning_rate: Annotated[float, Field(gt=0)] = Field(2e-3, description="Adam's step size.")
     seed: Seed = Field(0, description="Seed of its initial weights and batches.")
     required_accuracy: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.97, description="Accuracy on the test split below which it is refused as a judge."
+        0.97, description="Accuracy on the test split below which it is refused."
     )
 
 
 class InceptionSettings(Settings):
-    """torch-fidelity's port of the Inception network of 2015-12-05, the judge of the paper."""
+    """torch-fidelity's port of the Inception network of 2015-12-05, whose features the paper compares."""
 
     kind: Literal["inception"]
     weights: str = Field(

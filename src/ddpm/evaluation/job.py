@@ -1,0 +1,248 @@
+"""What a verb works on, resolved once: data, model, files, and what results say of themselves.
+
+The rest of `ddpm.evaluation` takes arrays and settings, knows no study, and returns arrays or scores.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ddpm.data.store import Split, read_images, read_manifest
+from ddpm.errors import DataError, DivergedError
+from ddpm.files import require_writable
+from ddpm.provenance import git_commit, hardware
+from ddpm.study import Study, layout
+from ddpm.study.dependencies import sample_shards, weights_file
+from ddpm.study.evaluation import LikelihoodSettings, SamplingSettings
+from ddpm.study.fingerprint import features_fingerprint, sampling_fingerprint, weights_fingerprint
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ddpm.evaluation.features import FeatureExtractor
+    from ddpm.evaluation.protocol import Score
+    from ddpm.evaluation.quality import Evaluator
+    from ddpm.evaluation.samples import Samples
+    from ddpm.measurements import Measurement
+    from ddpm.model import TrainedModel
+
+# A function of `ddpm.study.fingerprint`, of a model, data set or figure by name.
+Fingerprint = Callable[[Study, str], str]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Job:
+    """One call of a verb, for a data set.
+
+    Attributes:
+        study: the study.
+        dataset: a key of `datasets`.
+        settings: fingerprint of what the result depends on.
+        device: "cpu" or "cuda".
+    """
+
+    study: Study
+    dataset: str
+    settings: str
+    device: str = "cpu"
+
+    @property
+    def names(self) -> dict[str, Any]:
+        """What fills in the patterns of `ddpm.study.layout`."""
+        return {"dataset": self.dataset}
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What every result says of itself: fields of `Measurement`."""
+        return {"study": self.study.name, "settings": self.settings, "git_commit": git_commit()}
+
+    @functools.cached_property
+    def data_hash(self) -> str:
+        """Of the data set.
+
+        Raises:
+            DataError: its manifest is missing or damaged.
+        """
+        return read_manifest(self.study, self.dataset)["data_hash"]
+
+    def images(self, split: Split) -> np.ndarray:
+        """The images of a split, uint8 [n, C, H, W]; errors as for `ddpm.data.store.read_images`."""
+        return read_images(self.study, self.dataset, split)
+
+    def path(self, pattern: str, **names: object) -> Path:
+        """A pattern of `ddpm.study.layout` filled in for this job."""
+        return layout.path(pattern, self.study.name, **self.names, **names)
+
+    def output(self, pattern: str, **names: object) -> Path:
+        """The same for a file that the job will write; raises OutputError now if it cannot."""
+        path = self.path(pattern, **names)
+        require_writable(path.parent)
+        return path
+
+    def extractor(self) -> FeatureExtractor:
+        """The feature extractor of `quality.features`, its weights checked, registered with torch-fidelity.
+
+        Raises:
+            WeightsError: its file is missing, damaged, or not the one that the study asks for.
+            DataError: the manifest of the data set that it was trained on cannot be read.
+        """
+        features = self.study.quality.features
+        if features.kind == "inception":
+            from ddpm.evaluation.features import inception_extractor
+
+            return inception_extractor(features)
+        from ddpm.evaluation.classifier_features import classifier_extractor
+
+        return classifier_extractor(
+            self.path(layout.FEATURES),
+            features.dataset,
+            features_fingerprint(self.study),
+            read_manifest(self.study, features.dataset)["data_hash"],
+            f"run `ddpm features {self.study.file}`",
+        )
+
+    def evaluator(self) -> AbstractContextManager[Evaluator]:
+        """Computes scores; Inception's features of real images are computed once for all jobs.
+
+        Raises:
+            WeightsError, DataError: as `extractor`.
+        """
+        from ddpm.evaluation.quality import open_evaluator
+
+        costly = self.study.quality.features.kind == "inception"
+        lasting = self.path(layout.FEATURE_CACHE) if costly else None
+        return open_evaluator(self.extractor(), self.study.quality, self.device, lasting)
+
+    def rows(self, scores: Iterable[Score], **about: object) -> list[Measurement]:
+        """Measurements of scores that this job computed.
+
+        Args:
+            scores: the scores.
+            about: further fields of `Measurement`, `status` for one.
+        """
+        from ddpm.measurements import measurements
+
+        here = {"hardware": hardware(self.device), "data_hash": self.data_hash}
+        return measurements(scores, self.about | here | about)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ModelJob(Job):
+    """One call of a verb, for a model.
+
+    Attributes:
+        model: a key of `models`.
+        seed: the training seed.
+        sampling: the sampling seed; None where the result has none.
+    """
+
+    model: str
+    seed: int
+    sampling: int | None = None
+
+    @property
+    def title(self) -> str:
+        """For messages."""
+        return f"{self.model} seed {self.seed}"
+
+    @property
+    def names(self) -> dict[str, Any]:
+        """What fills in the patterns of `ddpm.study.layout`."""
+        return super().names | {"model": self.model, "seed": self.seed, "sampling": self.sampling}
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What every result says of itself: fields of `Measurement`."""
+        seeds = {"training_seed": self.seed, "sampling_seed": self.sampling}
+        return super().about | {"model": self.model} | seeds
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """The model's images: channels, height, width."""
+        return self.study.datasets[self.dataset].image_shape
+
+    def samples(self, *, progressive: bool = False) -> Samples:
+        """The model's samples, checked to come from a model of the data that the study has now.
+
+        Raises:
+            DataError: as `ddpm.evaluation.samples.read_samples`, or the data are others.
+        """
+        from ddpm.evaluation.samples import read_samples
+
+        shards = sample_shards(self.study, self.model, self.seed, self.sampling)
+        call = f"--model {self.model} --seed {self.seed}"
+        samples = read_samples(
+            shards,
+            sampling_fingerprint(self.study, self.model),
+            self.study.sampling.images,
+            self.image_shape,
+            f"run `ddpm sample {self.study.file}` for {call} --sampling {self.sampling}",
+            progressive=progressive,
+        )
+        if samples.provenance.get("data_hash") not in (None, self.data_hash):
+            raise DataError(
+                f"samples of {self.title}: their model was trained on other data than {self.dataset} holds "
+                f"now; run `ddpm train {self.study.file} {call}` and sample again"
+            )
+        return samples
+
+    def checkpoint(self, step: int) -> Path:
+        """The averaged weights of a step: a checkpoint, or the finished weights for the last step."""
+        last = step == self.study.model(self.model).training.steps
+        return self.path(layout.WEIGHTS if last else layout.CHECKPOINT, step=step)
+
+    def trained(
+        self, settings: SamplingSettings | LikelihoodSettings, **about: object
+    ) -> tuple[TrainedModel | None, dict[str, Any]]:
+        """The model with the weights that are evaluated, or None if its training diverged; and provenance.
+
+        Args:
+            settings: of sampling or of the likelihood: how the network is computed.
+            about: what the provenance says of the result besides its settings.
+
+        Returns:
+            the model, and the provenance of a result made with it: that of its weights with `about`, this
+            commit and this hardware.
+
+        Raises:
+            WeightsError: the weights are missing, damaged, of another network or of other settings.
+        """
+        from ddpm.model import load_model
+        from ddpm.network.execution import Execution
+        from ddpm.network.weights import read_weights
+
+        path = weights_file(self.study, self.model, self.seed)
+        execution = Execution(settings.precision, settings.compiled)
+        here: dict[str, Any] = {
+            "git_commit": git_commit(),
+            "hardware": hardware(self.device),
+            "execution": str(execution),
+        }
+        if (source := self.study.model(self.model).weights_of) is not None:
+            here |= {"model": self.model, "weights_of": source}
+        result = here | about | {"settings": self.settings}
+        weights = weights_fingerprint(self.study, self.model)
+        try:
+            trained = load_model(self.study, self.model, path, weights, self.device, execution)
+        except DivergedError:
+            return None, read_weights(path)[1] | result
+        return trained, trained.provenance | result
+
+
+def figure_job(study: Study, figure: str, fingerprint: Fingerprint, device: str) -> ModelJob:
+    """The job for a figure of one model: of its first training seed and its first sampling seed."""
+    model = study.artefacts.models_of(figure)[0]
+    return ModelJob(
+        study=study,
+        dataset=study.model(model).dataset,
+        settings=fingerprint(study, figure),
+        device=device,
+        model=model,
+        seed=study.model(model).seeds[0],
+        sampling=study.sampling_seeds(model)[0],
+    )
