@@ -13,10 +13,11 @@ from killing.comparison import differences, digests
 from killing.snapshot import lost, remade, saved_updates, snapshot
 from killing.study import HOME, STAGES, drill_study, remove_from, write_study
 
-from ddpm.measurements import Measurement, write_measurements
+from ddpm.graph import dependencies
 from ddpm.network.weights import save_weights
-from ddpm.study import dependencies, load_study
-from ddpm.traced_files import write_arrays, write_frame
+from ddpm.records.measurements import Measurement, write_measurements
+from ddpm.records.traced_files import write_arrays, write_frame
+from ddpm.study import load_study
 
 WEIGHTS = "models/epsilon_L_simple/seed0/weights.safetensors"
 

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from ddpm.plan.speed import speed_of_step
 
 from ddpm.plan.cost import Plan, used_models
 from ddpm.plan.jobs import study_jobs, target_files
-from ddpm.plan.speed import speed_of_step
 from ddpm.study import Study, load_study
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ddpm.plan.papers_machine import papers_seconds
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made_up import changed, planned
@@ -14,7 +15,6 @@ from ddpm.artefacts.published import read_published
 from ddpm.plan import disk
 from ddpm.plan.cost import KINDS
 from ddpm.plan.network_cost import model_cost
-from ddpm.plan.papers_machine import papers_seconds
 from ddpm.plan.work import START_SECONDS, job_work
 from ddpm.study import load_study
 

@@ -4,13 +4,13 @@ import argparse
 import re
 
 import pytest
+from ddpm.plan.units import duration, size
 from hypothesis import given
 from hypothesis import strategies as st
 from made_up import changed, make
 
 from ddpm.commands import plan as verb
 from ddpm.plan.jobs import study_jobs
-from ddpm.plan.units import duration, size
 from ddpm.study import load_study
 
 
@@ -74,8 +74,9 @@ def test_one_target(project, capsys):
 
 
 def test_without_a_gpu_it_says_what_to_run_instead(project, capsys, monkeypatch):
-    from ddpm.plan import measure
     from ddpm.plan.speed import speed_of_rate
+
+    from ddpm.plan import measure
 
     monkeypatch.setattr(
         measure, "measured_speed", lambda study, models, device: speed_of_rate(study, 1e11, "a processor", [])

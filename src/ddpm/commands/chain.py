@@ -13,8 +13,9 @@ from ddpm.artefacts.figures.figure7 import SharedLatentsSettings
 from ddpm.artefacts.figures.interpolation import InterpolationSettings
 from ddpm.errors import DataError, StudyError
 from ddpm.evaluation.job import ModelJob, figure_job
-from ddpm.study import Study, layout
-from ddpm.study.fingerprint import chain_fingerprint
+from ddpm.graph import layout
+from ddpm.graph.fingerprint import chain_fingerprint
+from ddpm.study import Study
 
 if TYPE_CHECKING:
     from ddpm.model import TrainedModel
@@ -36,8 +37,8 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
         raise StudyError(f"{study.file}: artefacts.{figure} is not set; add it to build this figure")
     job = figure_job(study, figure, chain_fingerprint, arguments.device)
     path = job.output(layout.CHAINS, figure=figure)
+    from ddpm.records.traced_files import write_arrays
     from ddpm.sampling.chains import no_chains
-    from ddpm.traced_files import write_arrays
 
     trained, provenance = job.trained(study.sampling, sampling_seed=job.sampling)
     if trained is None:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from ddpm.commands.arguments import add_model_arguments, model_job, require_trained
 from ddpm.errors import StudyError
-from ddpm.study import Study, layout
-from ddpm.study.fingerprint import checkpoint_fingerprint, training_fingerprint
+from ddpm.graph import layout
+from ddpm.graph.fingerprint import checkpoint_fingerprint, training_fingerprint
+from ddpm.study import Study
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,8 +36,8 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     path = job.output(layout.CHECKPOINT_ROWS, step=step)
     from ddpm.evaluation.checkpoints import METRICS, checkpoint_scores, is_candidate
     from ddpm.evaluation.protocol import missing_scores
-    from ddpm.measurements import write_measurements
     from ddpm.network.weights import read_weights
+    from ddpm.records.measurements import write_measurements
 
     _, about = read_weights(job.checkpoint(candidates[-1]))
     status, title = str(about["status"]), f"checkpoint {job.title} step {step:,}"

@@ -7,8 +7,9 @@ import itertools
 
 from ddpm.commands.arguments import add_sample_arguments, model_job
 from ddpm.errors import DataError
-from ddpm.study import Study, layout
-from ddpm.study.fingerprint import quality_fingerprint
+from ddpm.graph import layout
+from ddpm.graph.fingerprint import quality_fingerprint
+from ddpm.study import Study
 
 COMPUTES = True
 add_arguments = add_sample_arguments
@@ -19,7 +20,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     job = model_job(study, arguments, quality_fingerprint)
     path = job.output(layout.PROGRESSIVE_ROWS)
     from ddpm.evaluation.quality import progressive_scores
-    from ddpm.measurements import write_measurements
+    from ddpm.records.measurements import write_measurements
 
     samples = job.samples(progressive=True)
     if samples.x0_hat is None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 
 from ddpm.commands.arguments import add_sample_arguments, model_job
-from ddpm.study import Study, layout
-from ddpm.study.fingerprint import quality_fingerprint
+from ddpm.graph import layout
+from ddpm.graph.fingerprint import quality_fingerprint
+from ddpm.study import Study
 
 COMPUTES = True
 add_arguments = add_sample_arguments
@@ -17,7 +18,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     job = model_job(study, arguments, quality_fingerprint)
     path = job.output(layout.QUALITY_ROWS)
     from ddpm.evaluation.quality import sample_scores
-    from ddpm.measurements import write_measurements
+    from ddpm.records.measurements import write_measurements
 
     samples = job.samples()
     references = {"train": job.images("train"), "test": job.images("test")}

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import itertools
 
-from ddpm.study import Study, layout
-from ddpm.study.fingerprint import reference_fingerprint
+from ddpm.graph import layout
+from ddpm.graph.fingerprint import reference_fingerprint
+from ddpm.study import Study
 
 COMPUTES = True
 
@@ -21,7 +22,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     from ddpm.data.store import require_dataset
     from ddpm.evaluation.job import Job
     from ddpm.evaluation.reference import reference_scores
-    from ddpm.measurements import write_measurements
+    from ddpm.records.measurements import write_measurements
 
     dataset = arguments.dataset
     require_dataset(study, dataset)

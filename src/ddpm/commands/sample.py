@@ -7,8 +7,9 @@ import logging
 
 from ddpm.commands.arguments import add_sample_arguments, model_job
 from ddpm.errors import StudyError
-from ddpm.study import Study, layout
-from ddpm.study.fingerprint import keeps_progress, sampling_fingerprint
+from ddpm.graph import layout
+from ddpm.graph.fingerprint import keeps_progress, sampling_fingerprint
+from ddpm.study import Study
 
 logger = logging.getLogger("ddpm")
 
@@ -27,8 +28,8 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     if not 0 <= number < settings.shards:
         raise StudyError(f"--shard {number}: {study.file} has shards 0 to {settings.shards - 1}")
     path = job.output(layout.SAMPLES, shard=number)
+    from ddpm.records.traced_files import write_arrays
     from ddpm.sampling.shards import draw_shard, no_samples, progressive_steps
-    from ddpm.traced_files import write_arrays
 
     timesteps = study.model(job.model).diffusion.timesteps
     columns = settings.progressive_columns if keeps_progress(study, job.model) else 0

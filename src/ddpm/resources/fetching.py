@@ -8,7 +8,7 @@ from pathlib import Path
 
 import requests
 
-from ddpm.files import sha256
+from ddpm.records.files import sha256
 from ddpm.resources.errors import ResourceError
 from ddpm.resources.locating import remote_file
 from ddpm.resources.part import PartFile

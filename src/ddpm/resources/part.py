@@ -13,7 +13,7 @@ from io import FileIO
 from pathlib import Path
 from types import TracebackType
 
-from ddpm.files import output_error, write_text
+from ddpm.records.files import output_error, write_text
 
 logger = logging.getLogger("ddpm")
 

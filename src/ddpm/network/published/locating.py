@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ddpm.errors import WeightsError
-from ddpm.files import sha256
+from ddpm.records.files import sha256
 
 # As diffusers' save_pretrained writes them; a pipeline keeps its network in `unet`.
 _FILES = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")

@@ -17,7 +17,7 @@ from ddpm.network.published.averaging import Candidates, choose
 from ddpm.network.published.tensorflow_variables import NETWORK_VARIABLE, is_training_state, separate
 from ddpm.network.published.torch_checkpoints import read_checkpoint
 from ddpm.network.weights import TRAINED, read_weights
-from ddpm.status import is_evaluated
+from ddpm.records.status import is_evaluated
 
 CHECKPOINTS = (".bin", ".pt", ".pth", ".ckpt")
 
