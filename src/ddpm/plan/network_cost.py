@@ -100,8 +100,9 @@ def unet_cost(
     sizes = [(height >> level) * (width >> level) for level in range(len(network.channel_multipliers))]
     widths = [base * multiple for multiple in network.channel_multipliers]
     attends = [(height >> level) in network.attention_resolutions for level in range(len(widths))]
-    # The first convolution's output stays beside its copy in the working precision.
-    first = FLOAT_BYTES * base * sizes[0] if working < FLOAT_BYTES else 0
+    # The first convolution's output stays to the end; in bfloat16, beside its copy that waits for the way up.
+    first = base * sizes[0]
+    stays = first if working == FLOAT_BYTES else 0
 
     def block(inputs: int, outputs: int, level: int, attends: bool, waiting: int) -> NetworkCost:
         cost = _block(inputs, outputs, base, sizes[level], working, network.dropout > 0)
@@ -110,7 +111,7 @@ def unet_cost(
 
     cost = _linear(base, 4 * base) + _linear(4 * base, 4 * base) + _convolution(3, colours, base, sizes[0])
     # Elements of what waits for the way up: the last of them is what comes next on the way down.
-    inputs, skips, waiting = base, [base], [base * sizes[0]]
+    inputs, skips, waiting = base, [base], [first]
     for level, (size, outputs) in enumerate(zip(sizes, widths, strict=True)):
         for _ in range(network.residual_blocks):
             cost += block(inputs, outputs, level, attends[level], sum(waiting[:-1]))
@@ -124,9 +125,10 @@ def unet_cost(
             waiting.append(outputs * sizes[level + 1])
     cost += block(inputs, inputs, -1, True, sum(waiting)) + block(inputs, inputs, -1, False, sum(waiting))
     for level in reversed(range(len(widths))):
-        for _ in range(network.residual_blocks + 1):
+        entered = inputs * sizes[level]
+        for number in range(network.residual_blocks + 1):
             waiting.pop()
-            beside = sum(waiting) + inputs * sizes[level]
+            beside = max(sum(waiting), stays) + entered + (inputs * sizes[level] if number else 0)
             cost += block(inputs + skips.pop(), widths[level], level, attends[level], beside)
             inputs = widths[level]
         if level:
@@ -159,8 +161,9 @@ def _block(inputs: int, outputs: int, base: int, size: int, working: int, drops:
 
 def _live(x: int, output: int, waiting: int, working: int, first: int) -> NetworkCost:
     """Within a block: what waits, x, its norm, and the convolution's output, or in bfloat16 x in float32."""
-    more = FLOAT_BYTES * x if working < FLOAT_BYTES else working * output
-    return NetworkCost(0, 0, live=working * (waiting + x) + FLOAT_BYTES * x + more + first)
+    if working < FLOAT_BYTES:
+        return NetworkCost(0, 0, live=working * (waiting + x) + FLOAT_BYTES * (2 * x + first))
+    return NetworkCost(0, 0, live=FLOAT_BYTES * (waiting + 2 * x + output))
 
 
 def _attention(channels: int, size: int, working: int) -> NetworkCost:
