@@ -15,7 +15,7 @@ from timing.operations import operations
 from timing.optimisation import Optimisation
 from timing.setting import STEPS, Setting, chosen
 
-from ddpm.network.published.diffusers_config import accepted_values
+from ddpm.network.published.config import accepted_values
 from ddpm.study.models import TrainingSettings
 
 TINY = NETWORKS["tiny"]
