@@ -17,7 +17,7 @@ from waiting import PATIENCE, wait_for
 from ddpm.cli import main
 from ddpm.errors import StateError
 from ddpm.training.launch import _raise_cause
-from ddpm.training.processes import LOST_STATUS
+from ddpm.training.ranks import LOST_STATUS
 from ddpm.training.signals import Stopped
 
 ROOT = Path(__file__).parents[2]

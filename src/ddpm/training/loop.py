@@ -33,7 +33,7 @@ from ddpm.training.ema import ema_decay, update_ema
 from ddpm.training.flat_parameters import FlatParameters
 from ddpm.training.gradient import clipped_gradient
 from ddpm.training.optimiser import Adam, learning_rate
-from ddpm.training.processes import ALONE, Processes
+from ddpm.training.ranks import ALONE, Ranks
 from ddpm.training.signals import Stopped, StopRequest
 from ddpm.training.state import SavedState, StateFolder
 
@@ -61,7 +61,7 @@ class Training:
         settings: the training settings.
         images: uint8 [N, C, H, W], for the same device.
         seed: of batches, flips, timesteps, noise and dropout.
-        processes: those that train together; their number divides the batch and its shards.
+        ranks: the processes that train together; their number divides the batch and its shards.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Training:
         settings: TrainingSettings,
         images: Images | Tensor,
         seed: int,
-        processes: Processes = ALONE,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.network, self.process, self.loss, self.settings, self.seed = (
             network,
@@ -81,14 +81,14 @@ class Training:
             settings,
             seed,
         )
-        self.processes, self.device = processes, images.device
+        self.ranks, self.device = ranks, images.device
         self.batches = Batches(
             images,
             process.timesteps,
             settings.batch_size,
             settings.flip,
             seed,
-            processes.part(settings.batch_size),
+            ranks.part(settings.batch_size),
         )
         self.execution = Execution(settings.precision, settings.compiled)
         self.execution.apply(network)
@@ -110,7 +110,7 @@ class Training:
             batch,
             self.settings.gradient_clip,
             self.settings.gradient_clip_shards,
-            self.processes,
+            self.ranks,
         )
         rate = learning_rate(self.updates, self.settings.learning_rate, self.settings.warmup_steps)
         self.adam.step(self.updates, rate)
@@ -140,12 +140,12 @@ class Training:
             LostProcess: another process ended.
         """
         self._start(states)
-        agreement = StopAgreement(self.processes, self.device.type)
+        agreement = StopAgreement(self.ranks, self.device.type)
         saved_at = time.monotonic()
         with StopRequest() as stop, self._progress(title) as progress:
             while self.updates < self.settings.steps and not self._has_diverged():
                 self.update(self.batches[self.updates])
-                if checkpoints is not None and self.processes.first and self.updates in checkpoints.steps:
+                if checkpoints is not None and self.ranks.first and self.updates in checkpoints.steps:
                     checkpoints.after(self.updates, self.parameters.views(self.average))
                 if self.updates % self.settings.log_every == 0:
                     self.curve.close_interval()
@@ -153,7 +153,7 @@ class Training:
                     progress.advance(note=self.curve.note())
                 if (number := agreement.after_update(stop.signal)) is not None:
                     self.save(states)
-                    self.processes.wait_for_all()
+                    self.ranks.wait_for_all()
                     raise Stopped(128 + number)
                 if time.monotonic() - saved_at > 60 * self.settings.save_every_minutes:
                     self.save(states)
@@ -169,35 +169,35 @@ class Training:
 
     def _start(self, states: StateFolder) -> None:
         """Continues from the first process's saved state, if there is one."""
-        self.processes.require_same("settings or data", states.fingerprint)
+        self.ranks.require_same("settings or data", states.fingerprint)
         self._require_same_weights()
-        saved = states.load() if self.processes.first else None
+        saved = states.load() if self.ranks.first else None
         if saved is not None:
             self.load(saved)
-        if self.processes.count > 1:
+        if self.ranks.count > 1:
             first, second = self.adam.moments
             vectors = [self.parameters.vector.detach(), self.average, first, second]
-            self.processes.copy_first_([*vectors, *self.curve.accumulated])
-            self.updates = self.processes.of_first(self.updates)
+            self.ranks.copy_first_([*vectors, *self.curve.accumulated])
+            self.updates = self.ranks.of_first(self.updates)
             self.adam.load_state(first, second, self.updates)
         self.network.train()
         if self.execution.compiled and self.updates < self.settings.steps:
             require_compiled_gradients(self.parameters, self._mean_loss, self.batches[self.updates])
 
     def _require_same_weights(self) -> None:
-        if self.processes.count > 1:
+        if self.ranks.count > 1:
             vectors = {"weights": self.parameters.vector, "average": self.average}
-            self.processes.require_same("weights", weights_hash(vectors))
+            self.ranks.require_same("weights", weights_hash(vectors))
 
     def _progress(self, title: str) -> contextlib.AbstractContextManager[Progress | None]:
         """Shown by the first process alone, if there is something left to do."""
-        if not self.processes.first or self.updates >= self.settings.steps:
+        if not self.ranks.first or self.updates >= self.settings.steps:
             return contextlib.nullcontext()
         return Progress(title, self.settings.steps, "steps", done=self.updates)
 
     def save(self, states: StateFolder) -> None:
         """Saves weights, average, moments and the curve, if this is the first process."""
-        if self.processes.first:
+        if self.ranks.first:
             states.save(SavedState(self.state(), self.updates))
 
     def state(self) -> dict[str, Tensor]:
