@@ -31,3 +31,7 @@ class OutputError(DDPMError):
 
 class CompilationError(DDPMError):
     """A compiled network computes other gradients than the network does."""
+
+
+class ResourceError(DDPMError):
+    """A file under resources/ is unknown, cannot be fetched, or has other content than it should."""
