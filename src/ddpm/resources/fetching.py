@@ -1,8 +1,8 @@
 """Fetching a file: mirrors in order, retries, and nothing under its final name that was not checked.
 
-What has arrived lies in `<name>.part`, and a broken transfer goes on there (RFC 9110, section 14). The SHA-256
-of the whole tells whether the pieces belong together. Where none is known, If-Range does, and what an earlier
-run left is not taken. The lock, `.<name>.lock`, stays: removing it would let two processes in.
+What has arrived lies in `<name>.part`, and a broken transfer goes on there (RFC 9110, section 14). The
+SHA-256 of the whole tells whether the pieces belong together. Where none is known, If-Range does, and what an
+earlier run left is not taken. The lock, `.<name>.lock`, stays: removing it would let two processes in.
 """
 
 from __future__ import annotations
