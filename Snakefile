@@ -11,10 +11,20 @@
 # the settings that its result depends on: changing one model's setting reruns that model alone.
 import os
 import sys
+from pathlib import Path
 
+import snakemake
+from packaging.version import Version
+from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 from snakemake.utils import min_version
 
-min_version("9.0")
+min_version("9.27")
+if Version(snakemake.__version__) >= Version("10"):
+    raise WorkflowError(
+        f"Snakemake {snakemake.__version__} is installed, and this workflow is tested with 9.27 and later "
+        "versions of 9: pip install -r envs/requirements.txt"
+    )
 
 # The `ddpm` command of the environment that runs Snakemake, also where that is not activated.
 shell.prefix(f"export PATH={os.path.dirname(sys.executable)}:$PATH; ")
@@ -33,10 +43,25 @@ wildcard_constraints:
     figure=r"figure\d+|training_curves|checkpoints",
 
 
-include: "workflow/rules/locks.smk"
 include: "workflow/rules/studies.smk"
 include: "workflow/rules/guard.smk"
-include: "workflow/rules/settle.smk"
+include: "workflow/rules/one_workflow.smk"
+
+
+onstart:
+    if workflow.is_main_process:
+        require_alone()
+        require_feasible()
+
+
+onsuccess:
+    if workflow.is_main_process:
+        end_alone()
+
+
+onerror:
+    if workflow.is_main_process:
+        end_alone()
 
 
 rule demo:

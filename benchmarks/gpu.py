@@ -3,7 +3,7 @@
     python benchmarks/gpu.py --images cifar10.npz      results in benchmarks/results/gpu-DATE.json
     python benchmarks/gpu.py --tiny                    a few seconds of each part, on a CPU too
 
-Needs torch, numpy, safetensors and tqdm; peers are timed where they are installed. The tests that need a GPU
+Needs torch, numpy, safetensors and tqdm; diffusers is timed where it is installed. The tests that need a GPU
 (if pytest is there), throughput of training, sampling and the bound in each precision, eager and compiled;
 the precisions with the same seeds; gradients of the compiled network; then training on real images. The
 report is saved after each part, and a part that fails is noted while the rest goes on.
@@ -29,23 +29,25 @@ if importlib.util.find_spec("ddpm") is None:
     sys.path.insert(0, str(ROOT / "src"))
 
 import torch  # noqa: E402
-from timing.adapters import ADAPTERS, ON_CPU, ON_GPU  # noqa: E402
+from timing.clock import matmul_peak  # noqa: E402
 from timing.comparison import compared, peaks  # noqa: E402
-from timing.machine import conditions  # noqa: E402
-from timing.matmul import matmul_peak  # noqa: E402
-from timing.networks import NETWORKS  # noqa: E402
+from timing.ours import training_run  # noqa: E402
 from timing.partial import PartialReport  # noqa: E402
 from timing.precisions import (  # noqa: E402
     averaged,
-    evaluated,
-    gradients_compared,
     loss_of_tenths,
     precisions_compared,
+    samples,
     short_run,
+    statistics,
 )
 from timing.real_images import read_images, save_grid  # noqa: E402
-from timing.setting import Setting, chosen  # noqa: E402
+from timing.report import conditions  # noqa: E402
+from timing.setting import NETWORKS, Setting  # noqa: E402
+from timing.sides import ON_CPU, ON_GPU, chosen  # noqa: E402
 from torch import Tensor  # noqa: E402
+
+from ddpm.training.compiled_gradients import require_compiled_gradients  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results"
 # Seconds left for evaluation when training on real images ends, and updates that tell its pace.
@@ -60,20 +62,18 @@ class Scale:
     Attributes:
         batches: of each step that is timed.
         rounds: of each timing.
-        gradients: images whose gradient is compared.
         precisions: batch, updates and reverse steps of each precision.
         real_updates: most updates on real images.
     """
 
     batches: dict[str, int]
     rounds: int
-    gradients: int
     precisions: tuple[int, int, int]
     real_updates: int
 
 
-FULL = Scale({"training": 128, "sampling": 512, "likelihood": 512}, 3, 16, (64, 100, 1000), 10**6)
-TINY = Scale({"training": 4}, 1, 2, (4, 10, 3), 10)
+FULL = Scale({"training": 128, "sampling": 512, "likelihood": 512}, 3, (64, 100, 1000), 10**6)
+TINY = Scale({"training": 4}, 1, (4, 10, 3), 10)
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -91,34 +91,32 @@ def main(words: Sequence[str] | None = None) -> int:
     images = None if options.images is None else read_images(options.images, shape.image_shape).to(device)
     header = conditions(device) | {"device": device, "network": network}
     report = PartialReport(options.report, header, 60 * options.minutes)
-    names = [name for name in (ON_GPU if device == "cuda" else ON_CPU) if options.peers or "ours" in name]
-    adapters, left_out = chosen(ADAPTERS, names)
+    names = [name for name in (ON_GPU if device == "cuda" else ON_CPU) if not options.alone or "ours" in name]
+    sides, left_out = chosen(names)
     report.part("left_out", lambda: left_out)
     if device == "cuda":
         report.part("tests", _gpu_tests)
-    precisions = sorted({adapter.precision for adapter in adapters.values()})
-    report.part("matmul", lambda: {name: matmul_peak(name, device) for name in precisions})
+    precisions = sorted({side.precision for side in sides.values()})
+    report.part("matmul", lambda: {name: matmul_peak(name, device, options.tiny) for name in precisions})
     scale = TINY if options.tiny else FULL
     for step, batch in scale.batches.items():
         # Compiling takes most of the time: all precisions for training, bfloat16 for the others.
         timed = {
-            name: adapter
-            for name, adapter in adapters.items()
-            if step == "training" or not adapter.compiled or adapter.precision == "bfloat16"
+            name: side
+            for name, side in sides.items()
+            if step == "training" or not side.compiled or side.precision == "bfloat16"
         }
-        timing = functools.partial(compared, timed, step, network, batch, scale.rounds, device, False)
+        timing = functools.partial(compared, timed, step, network, batch, scale.rounds, device)
         report.part(f"{step}, batch {batch}", timing)
         torch.compiler.reset()
-    for compiled in (False, True) if device == "cuda" else (False,):
-        words = f"gradients, bfloat16{', compiled' if compiled else ''}"
-        size = scale.gradients
-        report.part(words, functools.partial(gradients_compared, shape, size, device, "bfloat16", compiled))
-    torch.compiler.reset()
+    if device == "cuda":
+        report.part("gradients, compiled", functools.partial(_compiled_gradients, network, device))
+        torch.compiler.reset()
     size, updates, steps = scale.precisions
     report.part("precisions", lambda: precisions_compared(shape, size, device, images, updates, steps))
     batch = scale.batches["training"]
-    sides = [name for name in adapters if name in MEASURED_PEAKS]
-    report.part("peak memory", lambda: peaks(sides, "training", network, batch, device))
+    measured = [name for name in sides if name in MEASURED_PEAKS]
+    report.part("peak memory", lambda: peaks(measured, "training", network, batch, device))
     if images is not None:
         real = functools.partial(_real_training, images, network, device, report, scale)
         report.part("training on real images", real)
@@ -136,6 +134,13 @@ def _gpu_tests() -> dict[str, Any]:
     return {"status": run.returncode, "output": (run.stdout + run.stderr)[-3000:]}
 
 
+def _compiled_gradients(network: str, device: str) -> str:
+    """Raises CompilationError if the compiled network's gradients differ from those without compilation."""
+    run = training_run(Setting(NETWORKS[network], 16, device, "bfloat16", compiled=True))
+    require_compiled_gradients(run.parameters, run._mean_loss, run.batches[0])
+    return "as without compilation"
+
+
 def _real_training(
     images: Tensor, network: str, device: str, report: PartialReport, scale: Scale
 ) -> dict[str, Any]:
@@ -151,14 +156,14 @@ def _real_training(
     weights = averaged(run, shape)
     size, _, steps = scale.precisions
     drawn = Setting(shape, size, device)
-    result = evaluated(weights, drawn, steps, images)
-    save_grid(weights, drawn, steps, report.path.with_suffix(".png"))
+    x = samples(weights, drawn, steps)
+    save_grid(x, report.path.with_suffix(".png"))
     return {
         "images": len(images),
         "updates": run.updates,
         "seconds_an_update": pace,
         "loss_of_tenths": losses,
-        "evaluated": result,
+        "evaluated": statistics(weights, drawn, x, images),
     }
 
 
@@ -171,7 +176,7 @@ def _parsed(words: Sequence[str] | None) -> argparse.Namespace:
         "--images", type=Path, help="an .npz with uint8 images [N, 32, 32, 3] or [N, 3, 32, 32]"
     )
     parser.add_argument("--minutes", type=float, default=9.0, help="no part begins later")
-    parser.add_argument("--no-peers", dest="peers", action="store_false", help="this project alone")
+    parser.add_argument("--alone", action="store_true", help="without diffusers")
     default = RESULTS / f"gpu-{time.strftime('%Y-%m-%d-%H%M', time.gmtime())}.json"
     parser.add_argument("--report", type=Path, default=default, help="a .json file")
     return parser.parse_args(words)

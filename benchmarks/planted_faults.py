@@ -58,12 +58,16 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--only", default="", help="plant the faults whose file or tests contain this")
-    parser.add_argument("--output", type=Path, help=f"page to write (default for all: {RESULT.name})")
     arguments = parser.parse_args()
-    faults = [fault for fault in read_faults() if arguments.only in f"{fault.file} {fault.tests}"]
+    listed = [Fault(*row) for row in yaml.safe_load(FAULTS.read_text(encoding="utf-8"))]
+    faults = [fault for fault in listed if arguments.only in f"{fault.file} {fault.tests}"]
     with tempfile.TemporaryDirectory(prefix="ddpm-faults-") as folder:
         copy = Path(folder)
-        copy_tracked(copy)
+        # What git tracks, as it is in the working tree.
+        for name in filter(None, git("ls-files", "-z").split("\0")):
+            if (ROOT / name).is_file():
+                (copy / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, copy / name)
         for fault in faults:
             planted(copy, fault)
         files = dict.fromkeys(word for fault in faults for word in fault.words if word.endswith(".py"))
@@ -72,24 +76,9 @@ def main() -> int:
         survivors = [fault for fault in faults if not is_caught(copy, fault)]
     page = report(faults, survivors)
     print(page)
-    output = arguments.output or (None if arguments.only else RESULT)
-    if output is not None:
-        output.write_text(page, encoding="utf-8")
+    if not arguments.only:
+        RESULT.write_text(page, encoding="utf-8")
     return len(survivors)
-
-
-def read_faults() -> list[Fault]:
-    """The faults of planted_faults.yaml, in its order."""
-    return [Fault(*row) for row in yaml.safe_load(FAULTS.read_text(encoding="utf-8"))]
-
-
-def copy_tracked(folder: Path) -> None:
-    """Copies the files that git tracks, as they are in the working tree."""
-    names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True)
-    for name in filter(None, names.stdout.split("\0")):
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
 
 
 def planted(copy: Path, fault: Fault) -> str:
@@ -135,15 +124,18 @@ def run_tests(copy: Path, words: Iterable[str], seconds: float | None = None) ->
     return run.returncode
 
 
+def git(*words: str) -> str:
+    """What git prints in this checkout."""
+    return subprocess.run(["git", *words], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+
 def report(faults: list[Fault], survivors: list[Fault]) -> str:
     """The page: counts, commit, and a table of all faults."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, check=True, capture_output=True, text=True
-    )
+    commit = git("rev-parse", "--short", "HEAD").strip()
     lines = [
         "# Planted faults",
         "",
-        f"{len(faults)} planted at {commit.stdout.strip()}, {len(faults) - len(survivors)} caught by the "
+        f"{len(faults)} planted at {commit}, {len(faults) - len(survivors)} caught by the "
         f"nearest tests, {len(survivors)} survived.",
         "",
         "| file | planted | in place of | nearest tests | |",

@@ -27,13 +27,18 @@ def ask_to_pause(run: Path, place: str) -> None:
         place: "save": it has saved a state and is about to save the next; "end": its results are in their
             places, and it still holds the lock.
     """
-    run.mkdir(parents=True, exist_ok=True)
-    (run / f"pause-at-{place}").touch()
+    run.parent.mkdir(parents=True, exist_ok=True)
+    run.with_name(f".{run.name}.pause-at-{place}").touch()
 
 
 def paused_trainer(run: Path, *processes: subprocess.Popen) -> int:
     """Waits until a run's trainer has paused, as long as the processes live; returns its process id."""
-    return wait_for(lambda: _stopped_holder(run / ".training.lock"), *processes)
+    return wait_for(lambda: _stopped_holder(training_lock(run)), *processes)
+
+
+def training_lock(run: Path) -> Path:
+    """The lock of a run's trainer."""
+    return run.with_name(f".{run.name}.training.lock")
 
 
 def go_on(trainer: int) -> None:

@@ -4,49 +4,66 @@ import pytest
 import torch
 
 from ddpm import cli
+from ddpm.device import prepare_device
+from ddpm.errors import DDPMError
 
-WORDS = ["train", "config/demo.yaml", "--model", "epsilon_L_simple"]
 GPUS = ("SLURM_JOB_GPUS", "SLURM_STEP_GPUS", "SLURM_GPUS_ON_NODE")
 
 
-@pytest.fixture
-def device(project, monkeypatch):
-    """Gives the device that a verb is called with, with arguments and an environment."""
+@pytest.fixture(autouse=True)
+def machine(monkeypatch):
+    """Outside Slurm; returns a function that gives the machine a GPU or none, and an environment."""
     for name in (*GPUS, "DDPM_DEVICE"):
         monkeypatch.delenv(name, raising=False)
 
-    def of(*words: str, gpu: bool = False, **environment: str) -> str | int:
+    def has(gpu: bool, **environment: str) -> None:
         monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
-        seen = []
-        monkeypatch.setattr("ddpm.commands.train.run", lambda study, options: seen.append(options.device))
-        status = cli.main([*WORDS, *words])
-        return seen[0] if seen else status
 
-    return of
+    return has
 
 
-def test_a_gpu_is_taken_where_there_is_one(device):
-    assert device() == "cpu"
-    assert device(gpu=True) == "cuda"
-    assert device("--device", "cpu", gpu=True) == "cpu"
-    assert device("--device", "cuda") == 2
+@pytest.mark.parametrize(
+    ("wanted", "gpu", "environment", "device"),
+    [
+        ("auto", False, {}, "cpu"),
+        ("auto", True, {}, "cuda"),
+        ("cuda", True, {}, "cuda"),
+        ("cpu", True, {}, "cpu"),
+        ("auto", False, {"SLURM_GPUS_ON_NODE": "0", "SLURM_JOB_GPUS": ""}, "cpu"),
+        *[("cpu", False, {name: "1"}, "cpu") for name in GPUS],
+        *[("auto", True, {name: "1"}, "cuda") for name in GPUS],
+    ],
+)
+def test_a_gpu_is_taken_where_there_is_one(machine, wanted, gpu, environment, device):
+    machine(gpu, **environment)
+    assert prepare_device(wanted) == device
 
 
-@pytest.mark.parametrize("name", GPUS)
-def test_a_gpu_of_the_job_that_torch_does_not_find(device, name, capsys):
-    assert device(**{name: "1"}) == 2
-    assert f"{name}=1" in capsys.readouterr().err
-    assert device("--device", "cpu") == "cpu"
-    assert device(gpu=True) == "cuda"
-    assert device(DDPM_DEVICE="cpu") == "cpu"
+@pytest.mark.parametrize(
+    ("wanted", "environment", "message"),
+    [
+        ("cuda", {}, "torch finds no GPU here"),
+        ("tpu", {}, "DDPM_DEVICE=tpu: no such device"),
+        *[("auto", {name: "1"}, f"Slurm gave this job a GPU .{name}=1") for name in GPUS],
+    ],
+)
+def test_a_gpu_that_torch_does_not_find(machine, wanted, environment, message):
+    machine(False, **environment)
+    with pytest.raises(DDPMError, match=message):
+        prepare_device(wanted)
 
 
-def test_a_job_without_gpus(device):
-    assert device(SLURM_GPUS_ON_NODE="0", SLURM_JOB_GPUS="") == "cpu"
-
-
-def test_an_unknown_device_in_the_environment(device, capsys):
-    assert device(DDPM_DEVICE="tpu") == 2
+@pytest.mark.usefixtures("project")
+def test_what_a_verb_is_called_with(machine, monkeypatch, capsys):
+    """--device goes before DDPM_DEVICE, which is no word of the command line and so checked later."""
+    seen = []
+    monkeypatch.setattr("ddpm.commands.train.run", lambda study, options: seen.append(options.device))
+    words = ["train", "config/demo.yaml", "--model", "epsilon_L_simple", "--threads", "1"]
+    machine(True, DDPM_DEVICE="cpu")
+    assert [cli.main(words), cli.main([*words, "--device", "cuda"])] == [0, 0]
+    assert seen == ["cpu", "cuda"]
+    machine(False, DDPM_DEVICE="tpu")
+    assert cli.main(words) == 2
     assert "DDPM_DEVICE=tpu" in capsys.readouterr().err

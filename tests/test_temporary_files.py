@@ -11,15 +11,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from ddpm.locking import Lock, try_lock
 from matplotlib.figure import Figure
 from waiting import PATIENCE
 
 from ddpm import files
-from ddpm.artefacts.figures.saving import save_image
-from ddpm.data.store import _write_array
+from ddpm.artefacts.figures.drawing import save_image
+from ddpm.data.arrays import write_array
 from ddpm.errors import OutputError
 from ddpm.files import atomic_path, link_or_copy, write_bytes, write_text
-from ddpm.locking import Lock, try_lock
 from ddpm.measurements import Measurement, write_measurements
 from ddpm.network.weights import save_weights
 from ddpm.traced_files import write_arrays, write_frame
@@ -142,10 +142,15 @@ def figure(path: Path) -> None:
     save_image(drawn, path)
 
 
+def array(path: Path) -> None:
+    with atomic_path(path) as temporary:
+        write_array(path, temporary, np.arange(50_000))
+
+
 WRITERS = {
     "a.txt": lambda path: write_bytes(path, b"x" * 100_000),
     "a.npz": lambda path: write_arrays(path, {"x": np.arange(50_000)}, {}),
-    "a.npy": lambda path: _write_array(path, np.arange(50_000)),
+    "a.npy": array,
     "frame.parquet": lambda path: write_frame(path, pd.DataFrame({"x": range(50_000)}), {}),
     "rows.parquet": lambda path: write_measurements(path, [measurement()]),
     "a.safetensors": lambda path: save_weights(path, {"x": torch.zeros(50_000)}, {}),

@@ -13,25 +13,9 @@ NAME = "drill"
 HOME = Path("results", NAME)
 TARGET = str(HOME / "index.html")
 MODEL = "epsilon_L_simple"
+RUN = HOME / "models" / MODEL / "seed0"
+STATE = RUN / "state"
 STEPS = 120
-
-# The rules in the order of the workflow, and the files that each makes, relative to the study's home. Whoever
-# removes the files of one rule and of all later ones leaves no file that is older than what it was made from.
-STAGES: dict[str, tuple[str, ...]] = {
-    "data": ("data/*/*",),
-    "features": ("features/*.safetensors",),
-    "train": ("models/*/*/weights.safetensors", "models/*/*/training.parquet", "models/*/*/checkpoints/*"),
-    "checkpoint": ("measurements/checkpoints/*/*/*",),
-    "choose": ("models/*/*/chosen.safetensors",),
-    "chain": ("chains/*",),
-    "bound": ("likelihood/*/*/*/shard*",),
-    "sample": ("samples/*/*/*/*",),
-    "quality": ("measurements/quality/*/*/*",),
-    "likelihood": ("likelihood/*/*/*/rate_distortion.parquet", "measurements/likelihood/*/*/*"),
-    "table": ("*.csv", "tables/*"),
-    "figure": ("figures/*",),
-    "index": ("index.html",),
-}
 
 
 def drill_study() -> dict[str, Any]:
@@ -53,24 +37,10 @@ def drill_study() -> dict[str, Any]:
     return study
 
 
-def write_study(folder: Path) -> None:
-    """Makes a working folder that holds the study and nothing else."""
+def write_study(folder: Path, study: dict[str, Any] | None = None) -> None:
+    """Makes a folder a working folder of the study (None: `drill_study`), or replaces its settings there."""
     config = folder / "config"
     config.mkdir(parents=True, exist_ok=True)
     shutil.copy(ROOT / "config" / "published.csv", config / "published.csv")
-    (config / f"{NAME}.yaml").write_text(yaml.safe_dump(drill_study(), sort_keys=False))
-
-
-def remove_from(folder: Path, rule: str) -> int:
-    """Removes what a rule and all later ones made; the workflow makes it again. Returns how many files."""
-    stages = list(STAGES)
-    patterns = [pattern for stage in stages[stages.index(rule) :] for pattern in STAGES[stage]]
-    found = {
-        path
-        for pattern in patterns
-        for path in (folder / HOME).glob(pattern)
-        if not path.name.startswith(".")
-    }
-    for path in found:
-        path.unlink()
-    return len(found)
+    text = yaml.safe_dump(drill_study() if study is None else study, sort_keys=False)
+    (config / f"{NAME}.yaml").write_text(text)

@@ -1,20 +1,25 @@
-"""One step of all sides at one batch size: times, operations, the convolutions alone, memory."""
+"""One step of all sides at one batch size: times, operations, peak memory."""
 
 from __future__ import annotations
 
-import dataclasses
 import gc
 import logging
-from collections.abc import Callable, Mapping
+import multiprocessing
+import resource
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import torch
 from timing.clock import interleaved
-from timing.convolutions import convolutions_of
-from timing.networks import NETWORKS
-from timing.operations import operations
-from timing.peak_memory import peak_memory
-from timing.setting import Adapter, Prepared
+from timing.ours import build_network
+from timing.setting import NETWORKS, NetworkShape
+from timing.sides import SIDES, Side
+from torch.utils.flop_counter import FlopCounterMode
+
+from ddpm.network.layers import Upsample
 
 logger = logging.getLogger("ddpm")
 # On a GPU a step may take a millisecond; so many seconds are timed together.
@@ -23,73 +28,99 @@ _WARM_UP = {"cpu": 1, "cuda": 5}
 
 
 def compared(
-    adapters: Mapping[str, Adapter],
-    step: str,
-    network: str,
-    batch: int,
-    rounds: int,
-    device: str,
-    with_peaks: bool,
+    sides: Mapping[str, Side], step: str, network: str, batch: int, rounds: int, device: str
 ) -> dict[str, Any]:
-    """Measures a step of all sides, and of this project's convolutions alone, interleaved.
+    """Measures a step of all sides, interleaved.
 
     Args:
-        adapters: by name; they load here.
+        sides: by name; they are loaded.
         step: of `timing.setting.STEPS`.
         network: a key of `NETWORKS`.
         batch: images of a step.
         rounds: how often each is timed.
         device: "cpu" or "cuda".
-        with_peaks: also measure peak memory, each in a process of its own.
 
     Returns:
-        JSON values: step, batch, times (lists of seconds by name), nominal and executed operations of a
-        step, convolutions (of each precision: their name in times, their operations), parameters, peaks.
+        JSON values: step, batch, times (lists of seconds by name), nominal operations of a step, parameters.
     """
     shape = NETWORKS[network]
-    ready: dict[str, Prepared] = {}
-    for name, adapter in adapters.items():
+    calls: dict[str, Callable[[], object]] = {}
+    parameters = {}
+    for name, side in sides.items():
         logger.info("%s, batch %d: prepare %s", step, batch, name)
-        ready[name] = adapter.ready(step, shape, batch, device)
+        prepared = side.ready(step, shape, batch, device)
+        calls[name] = prepared.call
+        parameters[name] = sum(weight.numel() for weight in prepared.network.parameters())
         for _ in range(_WARM_UP[device]):
-            ready[name].call()
-    calls: dict[str, Callable[[], object]] = {name: prepared.call for name, prepared in ready.items()}
-    alone = {}
-    for name, adapter in adapters.items():
-        if name.startswith("ours") and not adapter.compiled:
-            convolutions = convolutions_of(ready[name])
-            key = f"convolutions_{adapter.precision}"
-            convolutions.call()
-            calls[key] = convolutions.call
-            alone[adapter.precision] = {"name": key, "operations": convolutions.operations}
+            prepared.call()
     logger.info("%s, batch %d: %d rounds", step, batch, rounds)
     times = interleaved(calls, rounds, device, _SHORTEST[device])
-    parameters = {name: prepared.parameters for name, prepared in ready.items()}
+    del prepared
     calls.clear()
-    ready.clear()
     gc.collect()
     if device == "cuda":
         torch.cuda.empty_cache()
-    count = operations(shape).of_step(step, batch)
-    return {
-        "step": step,
-        "batch": batch,
-        "times": {name: dataclasses.asdict(taken) for name, taken in times.items()},
-        "nominal": count.nominal,
-        "executed": count.executed,
-        "convolutions": alone,
-        "parameters": parameters,
-        "peaks": peaks(list(adapters), step, network, batch, device) if with_peaks else {},
-    }
+    nominal = operations(shape, step, batch)
+    return {"step": step, "batch": batch, "times": times, "nominal": nominal, "parameters": parameters}
 
 
-def peaks(names: list[str], step: str, network: str, batch: int, device: str) -> dict[str, int]:
+def operations(shape: NetworkShape, step: str, batch: int) -> float:
+    """Floating-point operations of a step, as counted by torch in one pass of one image.
+
+    A multiply-add is two; norms and activations are not counted. Nominal: of the network as the paper has
+    it, with doubling and then a 3x3 convolution. This project makes one transposed convolution of the two,
+    with 16 multiplications where there would be 36.
+    """
+    network = build_network(shape).eval()
+    outputs: list[tuple[Upsample, torch.Size]] = []
+    for module in network.modules():
+        if isinstance(module, Upsample):
+            module.register_forward_hook(lambda layer, _, output: outputs.append((layer, output.shape)))
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        network(torch.empty(1, *shape.image_shape), torch.zeros(1, dtype=torch.int64))
+    # A transposed convolution's 4x4 taps, spread over four outputs: 2x2 multiplications each.
+    doubling = sum(2 * 4 * layer.conv.in_channels * size[1:].numel() for layer, size in outputs)
+    nominal = counter.get_total_flops() + doubling * (36 / 16 - 1)
+    # Forward and backward are three times forward: exact for convolutions and products of matrices.
+    return nominal * batch * (3 if step == "training" else 1)
+
+
+def peaks(names: Iterable[str], step: str, network: str, batch: int, device: str) -> dict[str, int]:
     """Peak bytes of a step of each side, in a process of its own; one that fails is logged and left out."""
     found = {}
     for name in names:
         logger.info("%s, batch %d: peak memory of %s", step, batch, name)
-        try:
-            found[name] = peak_memory(name, step, network, batch, device)
-        except RuntimeError as error:
-            logger.warning("%s", error)
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+            work = process.submit(_peak, name, step, network, batch, device, torch.get_num_threads())
+            try:
+                found[name] = work.result()
+            except Exception as error:  # Whatever it is, the other sides are worth having.
+                logger.warning("peak memory of %s, %s: %r", name, step, error)
     return found
+
+
+def _peak(name: str, step: str, network: str, batch: int, device: str, threads: int) -> int:
+    """Bytes at the peak of two steps made in this process, beyond what it held after its imports."""
+    torch.set_num_threads(threads)
+    SIDES[name].load()
+    # Its first backward pass starts threads and libraries.
+    (torch.zeros(1, device=device, requires_grad=True) * 1).sum().backward()
+    baseline = _resident("VmRSS") if device == "cpu" else 0
+    prepared = SIDES[name].ready(step, NETWORKS[network], batch, device)
+    for _ in range(2):
+        prepared.call()
+    return torch.cuda.max_memory_allocated() if device == "cuda" else _resident("VmHWM") - baseline
+
+
+def _resident(key: str) -> int:
+    """Bytes now ("VmRSS") or at the peak so far ("VmHWM"); where /proc is missing, at the peak in any case.
+
+    Linux's ru_maxrss does not fall at exec below what the parent held; VmHWM does.
+    """
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        # macOS counts in bytes.
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith(f"{key}:"))

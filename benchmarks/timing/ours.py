@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import torch
-from timing.networks import BETAS, TIMESTEPS, NetworkShape, made_up_images
-from timing.optimisation import Optimisation
-from timing.setting import Prepared, Setting
+from timing.setting import BETAS, TIMESTEPS, NetworkShape, Prepared, Setting, made_up_images
 from torch import Tensor
 
-from ddpm.cli import keep_freed_memory
 from ddpm.data.scaling import to_model
+from ddpm.device import keep_freed_memory
 from ddpm.diffusion.process import GaussianDiffusion
 from ddpm.diffusion.sampler import ancestral_step
 from ddpm.diffusion.schedule import beta_schedule
@@ -20,7 +19,28 @@ from ddpm.network.execution import Execution, round_weights
 from ddpm.network.unet import UNet
 from ddpm.sampling.shards import initial_noise, step_noise
 from ddpm.training.loop import Training
-from ddpm.training.processes import ALONE, Processes
+
+
+@dataclasses.dataclass(frozen=True)
+class Optimisation:
+    """What `Training` reads of `ddpm.study.models.TrainingSettings`, with its defaults, without pydantic.
+
+    Without warm-up, so that the first update changes weights; a test keeps the rest in step.
+    """
+
+    steps: int = 800_000
+    batch_size: int = 128
+    learning_rate: float = 2e-4
+    warmup_steps: int = 0
+    gradient_clip: float | None = 1.0
+    gradient_clip_shards: int = 1
+    ema_decay: float = 0.9999
+    ema_ramp: bool = False
+    flip: bool = True
+    log_every: int = 1000
+    precision: str = "float32"
+    compiled: bool = False
+    save_every_minutes: float = 10.0
 
 
 def load() -> None:
@@ -39,7 +59,7 @@ def prepare(step: str, setting: Setting) -> Prepared:
     return Prepared(lambda: bound_of_pairs(process, network, setting), network)
 
 
-def build_network(shape: NetworkShape, seed: int = 0) -> UNet:
+def build_network(shape: NetworkShape) -> UNet:
     """The U-Net with initial weights, on the CPU."""
     return UNet(
         shape.image_shape,
@@ -49,7 +69,7 @@ def build_network(shape: NetworkShape, seed: int = 0) -> UNet:
         shape.attention_resolutions,
         dropout=shape.dropout,
         groups=shape.groups,
-        seed=seed,
+        seed=0,
     )
 
 
@@ -60,15 +80,12 @@ def diffusion_process(device: str) -> GaussianDiffusion:
     ).to(device)
 
 
-def training_run(
-    setting: Setting, images: Tensor | None = None, processes: Processes = ALONE, **changes: Any
-) -> Training:
+def training_run(setting: Setting, images: Tensor | None = None, **changes: Any) -> Training:
     """A run at its first update.
 
     Args:
         setting: network, batch, device, precision.
         images: uint8 [N, C, H, W] on the device; None for random ones.
-        processes: those that share the batch.
         changes: of `Optimisation`.
     """
     network = build_network(setting.shape).to(setting.device).train()
@@ -77,8 +94,7 @@ def training_run(
     settings: Any = Optimisation(
         batch_size=setting.batch, precision=setting.precision, compiled=setting.compiled, **changes
     )
-    process = diffusion_process(setting.device)
-    return Training(network, process, "mse", settings, images, seed=0, processes=processes)
+    return Training(network, diffusion_process(setting.device), "mse", settings, images, seed=0)
 
 
 def one_update(training: Training) -> Tensor:

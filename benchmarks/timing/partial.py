@@ -28,7 +28,6 @@ class PartialReport:
         self.path, self.content, self.seconds = path, dict(header), seconds
         self.started = time.monotonic()
         self.failed: list[str] = []
-        self._save()
 
     @property
     def left(self) -> float:
@@ -37,21 +36,17 @@ class PartialReport:
 
     def part(self, name: str, work: Callable[[], Any]) -> None:
         """Adds what `work` returns (JSON values) under a name; an error is noted, and the rest goes on."""
-        if self.left <= 0:
-            self.content[name] = {"left_out": f"{self.seconds:.0f} s were over"}
-            self._save()
-            return
         began = time.monotonic()
         logger.info("%s", name)
-        try:
-            self.content[name] = {"result": work()}
-        except Exception as error:  # Whatever it is, the other parts are worth having.
-            logger.exception("%s failed", name)
-            self.failed.append(name)
-            last = traceback.format_exception(error)[-6:]
-            self.content[name] = {"error": f"{type(error).__name__}: {error}", "traceback": "".join(last)}
-        self.content[name]["seconds"] = round(time.monotonic() - began, 1)
-        self._save()
-
-    def _save(self) -> None:
+        if self.left <= 0:
+            self.content[name] = {"left_out": f"{self.seconds:.0f} s were over"}
+        else:
+            try:
+                self.content[name] = {"result": work()}
+            except Exception as error:  # Whatever it is, the other parts are worth having.
+                logger.exception("%s failed", name)
+                self.failed.append(name)
+                last = traceback.format_exception(error)[-6:]
+                self.content[name] = {"error": f"{type(error).__name__}: {error}", "traceback": "".join(last)}
+            self.content[name]["seconds"] = round(time.monotonic() - began, 1)
         write_text(self.path, json.dumps(self.content, indent=1) + "\n")

@@ -1,4 +1,4 @@
-"""What a precision changes: the same seeds trained, sampled and measured in each, and the gradients."""
+"""What a precision changes: the same seeds trained, sampled and measured in each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import itertools
 from typing import Any
 
 import torch
-from timing.networks import TIMESTEPS, NetworkShape
 from timing.ours import (
     Sampling,
     bound_of_pairs,
@@ -17,19 +16,16 @@ from timing.ours import (
     one_update,
     training_run,
 )
-from timing.setting import Setting
+from timing.setting import TIMESTEPS, NetworkShape, Setting
 from torch import Tensor
 
-from ddpm.diffusion.objectives import training_losses
 from ddpm.network.unet import UNet
 from ddpm.training.loop import Training
-
-SHORT: dict[str, Any] = {"ema_decay": 0.99, "ema_ramp": True}
 
 
 def short_run(setting: Setting, images: Tensor | None) -> Training:
     """A run whose average of weights forgets its beginning; of random images if there are none."""
-    return training_run(setting, images, **SHORT)
+    return training_run(setting, images, ema_decay=0.99, ema_ramp=True)
 
 
 def loss_of_tenths(run: Training, updates: int) -> list[float]:
@@ -50,21 +46,25 @@ def averaged(run: Training, shape: NetworkShape) -> UNet:
     return network
 
 
-def evaluated(network: UNet, setting: Setting, reverse_steps: int, images: Tensor | None) -> dict[str, Any]:
-    """Statistics of samples and of the bound in a precision, with the same seeds in each.
+def samples(network: UNet, setting: Setting, reverse_steps: int) -> Tensor:
+    """Images after so many reverse steps from t = T down, float32 [B, C, H, W], with the same seeds always.
 
     Args:
         network: of float32; it is left as it is.
         setting: as which it is evaluated.
-        reverse_steps: of the samples, from t = T down.
-        images: whose bound is estimated, uint8 [at least B, C, H, W]; None for random ones.
+        reverse_steps: at most T.
     """
-    one = evaluated_network(setting, copy.deepcopy(network))
-    sampling = Sampling(diffusion_process(setting.device), one, setting)
+    evaluated = evaluated_network(setting, copy.deepcopy(network))
+    sampling = Sampling(diffusion_process(setting.device), evaluated, setting)
     for _ in range(reverse_steps):
         sampling()
-    x = sampling.x
-    bound = bound_of_pairs(diffusion_process(setting.device), one, setting, images)
+    return sampling.x
+
+
+def statistics(network: UNet, setting: Setting, x: Tensor, images: Tensor | None) -> dict[str, Any]:
+    """Of samples x, and of the bound of images (uint8 [at least B, C, H, W]; None for random ones)."""
+    evaluated = evaluated_network(setting, copy.deepcopy(network))
+    bound = bound_of_pairs(diffusion_process(setting.device), evaluated, setting, images)
     return {
         "sample_mean": float(x.mean()),
         "sample_deviation": float(x.std()),
@@ -78,65 +78,15 @@ def evaluated(network: UNet, setting: Setting, reverse_steps: int, images: Tenso
 def precisions_compared(
     shape: NetworkShape, batch: int, device: str, images: Tensor | None, updates: int, reverse_steps: int
 ) -> dict[str, Any]:
-    """Loss curves of the same run in each precision, and one run's weights evaluated in each."""
-    settings = {
-        precision: Setting(shape, batch, device, precision) for precision in ("float32", "tf32", "bfloat16")
-    }
-    report: dict[str, Any] = {"updates": updates, "reverse_steps": min(reverse_steps, TIMESTEPS)}
-    report["loss_of_tenths"] = {}
-    for precision, setting in settings.items():
+    """Loss curves of the same run in each precision, and the float32 run's weights evaluated in each."""
+    report: dict[str, Any] = {"updates": updates, "reverse_steps": reverse_steps}
+    losses, evaluated = report["loss_of_tenths"], report["evaluated"] = {}, {}
+    for precision in ("float32", "tf32", "bfloat16"):
+        setting = Setting(shape, batch, device, precision)
         run = short_run(setting, images)
-        report["loss_of_tenths"][precision] = loss_of_tenths(run, updates)
+        losses[precision] = loss_of_tenths(run, updates)
         if precision == "float32":
             weights = averaged(run, shape)
-    report["evaluated"] = {
-        precision: evaluated(weights, setting, report["reverse_steps"], images)
-        for precision, setting in settings.items()
-    }
+        x = samples(weights, setting, reverse_steps)
+        evaluated[precision] = statistics(weights, setting, x, images)
     return report
-
-
-def gradients_compared(
-    shape: NetworkShape, batch: int, device: str, precision: str, compiled: bool
-) -> dict[str, Any]:
-    """Gradients of one update against eager float32's, relative, of all parameters and of GroupNorm's.
-
-    Compiled kernels of GroupNorm, channels last and in bfloat16, have given wrong gradients without a word
-    in some releases of torch; a comparison with eager bfloat16 tells rounding from error.
-    """
-    exact = _gradients(Setting(shape, batch, device))
-    found = _gradients(Setting(shape, batch, device, precision, compiled))
-    eager = _gradients(Setting(shape, batch, device, precision)) if compiled else found
-    errors = {name: _difference(found[name], exact[name]) for name in exact}
-    norms = {name: error for name, error in errors.items() if "norm" in name}
-    worst = max(norms, key=lambda name: norms[name])
-    return {
-        "all": _difference(_joined(found), _joined(exact)),
-        "all_against_eager": _difference(_joined(found), _joined(eager)),
-        "group_norm_worst": {
-            "name": worst,
-            "error": norms[worst],
-            "eager": _difference(eager[worst], exact[worst]),
-        },
-        "group_norm_mean": sum(norms.values()) / len(norms),
-    }
-
-
-def _gradients(setting: Setting) -> dict[str, Tensor]:
-    """The gradient of the mean loss of the first batch, unclipped, in float64 on the CPU."""
-    run = training_run(setting)
-    batch = run.batches[0]
-    run.dropout.fill(0, batch.first, len(batch.x_0), run.device)
-    losses = training_losses(run.process, run.network, run.loss, batch.x_0, batch.index, batch.noise)
-    losses.mean().backward()
-    views = run.parameters.views(run.parameters.gradient)
-    return {name: view.detach().double().cpu() for name, view in views.items()}
-
-
-def _joined(tensors: dict[str, Tensor]) -> Tensor:
-    return torch.cat([tensor.reshape(-1) for tensor in tensors.values()])
-
-
-def _difference(found: Tensor, wanted: Tensor) -> float:
-    """Relative to the norm of what is wanted."""
-    return float((found - wanted).norm() / wanted.norm().clamp(min=1e-30))

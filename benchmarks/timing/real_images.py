@@ -6,13 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from timing.ours import Sampling, diffusion_process, evaluated_network
-from timing.setting import Setting
 from torch import Tensor
 
 from ddpm.data.scaling import to_pixels
 from ddpm.files import atomic_path
-from ddpm.network.unet import UNet
 
 
 def read_images(path: Path, shape: tuple[int, int, int]) -> Tensor:
@@ -39,16 +36,12 @@ def read_images(path: Path, shape: tuple[int, int, int]) -> Tensor:
     raise ValueError(f"{path}: holds no uint8 images of {shape}, only {', '.join(seen)}; give another .npz")
 
 
-def save_grid(network: UNet, setting: Setting, reverse_steps: int, path: Path) -> None:
-    """Draws samples in rows of eight as a .png, where pillow is installed; otherwise does nothing."""
+def save_grid(x: Tensor, path: Path) -> None:
+    """Samples [N, C, H, W] in [-1, 1] in full rows of eight, as a .png, where pillow is installed."""
     try:
         from PIL import Image
     except ImportError:
         return
-    sampling = Sampling(diffusion_process(setting.device), evaluated_network(setting, network), setting)
-    x = sampling.x
-    for _ in range(reverse_steps):
-        x = sampling()
     pixels = to_pixels(torch.nan_to_num(x, nan=0.0)).cpu().permute(0, 2, 3, 1)
     rows = [torch.cat(list(row), dim=1) for row in pixels.split(8) if len(row) == min(8, len(pixels))]
     with atomic_path(path) as temporary:

@@ -1,18 +1,58 @@
-"""What is timed, and what an adapter gives the clock."""
+"""What is timed: networks as plain settings that every side translates, and prepared steps."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from timing.networks import NetworkShape
+import torch
 from torch import Tensor, nn
 
 STEPS = ("training", "sampling", "likelihood")
+TIMESTEPS = 1000
+BETAS = (1e-4, 0.02)
 
 
-class Unavailable(Exception):
-    """An adapter cannot run here; the message says why."""
+@dataclasses.dataclass(frozen=True)
+class NetworkShape:
+    """A U-Net of the paper's family (appendix B).
+
+    Attributes:
+        image_shape: channels, height, width.
+        channels: of the first level.
+        channel_multipliers: one for each level.
+        residual_blocks: at each level on the way down.
+        attention_resolutions: heights at which blocks attend.
+        dropout: its rate.
+        groups: of each GroupNorm.
+    """
+
+    image_shape: tuple[int, int, int] = (3, 32, 32)
+    channels: int = 128
+    channel_multipliers: tuple[int, ...] = (1, 2, 2, 2)
+    residual_blocks: int = 2
+    attention_resolutions: tuple[int, ...] = (16,)
+    dropout: float = 0.1
+    groups: int = 32
+
+    @property
+    def attends(self) -> tuple[bool, ...]:
+        """Whether each level attends, from the full resolution down."""
+        levels = range(len(self.channel_multipliers))
+        return tuple(self.image_shape[1] >> level in self.attention_resolutions for level in levels)
+
+
+# The paper's network for CIFAR-10, and one small enough to try the harness with.
+NETWORKS = {
+    "paper": NetworkShape(),
+    "tiny": NetworkShape((3, 16, 16), 32, (1, 2), 1, (8,)),
+}
+
+
+def made_up_images(shape: NetworkShape, count: int, device: str) -> Tensor:
+    """Random pixels, uint8 [count, C, H, W]: time does not depend on what images show."""
+    generator = torch.Generator().manual_seed(0)
+    return torch.randint(256, (count, *shape.image_shape), generator=generator, dtype=torch.uint8).to(device)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,51 +80,8 @@ class Prepared:
 
     Attributes:
         call: makes one step; returns something finite that depends on all of it (a loss, images, bits/dim).
-        network: whose parameters a training step changes; None where there is none.
+        network: whose parameters a training step changes.
     """
 
     call: Callable[[], Tensor]
-    network: nn.Module | None
-
-    @property
-    def parameters(self) -> int:
-        """Number of parameters of the network."""
-        return 0 if self.network is None else sum(p.numel() for p in self.network.parameters())
-
-
-@dataclasses.dataclass(frozen=True)
-class Adapter:
-    """One side of the comparison.
-
-    Attributes:
-        title: for tables.
-        precision: of its numbers.
-        load: imports what it needs, so that memory can be measured from there.
-        prepare: builds a step of `STEPS`.
-        compiled: as in `Setting`.
-        same_network: False where the network is another one, whose operations are not counted.
-    """
-
-    title: str
-    precision: str
-    load: Callable[[], None]
-    prepare: Callable[[str, Setting], Prepared]
-    compiled: bool = False
-    same_network: bool = True
-
-    def ready(self, step: str, shape: NetworkShape, batch: int, device: str) -> Prepared:
-        """The step of this side under its own precision."""
-        return self.prepare(step, Setting(shape, batch, device, self.precision, self.compiled))
-
-
-def chosen(adapters: dict[str, Adapter], names: Sequence[str]) -> tuple[dict[str, Adapter], dict[str, str]]:
-    """Those of these names that load here, and for the others the reason why not."""
-    available, left_out = {}, {}
-    for name in names:
-        try:
-            adapters[name].load()
-        except (Unavailable, ImportError) as error:
-            left_out[name] = str(error)
-        else:
-            available[name] = adapters[name]
-    return available, left_out
+    network: nn.Module

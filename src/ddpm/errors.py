@@ -1,5 +1,10 @@
 """Errors that the user can mend. Each message names the file, the key or array, and the remedy."""
 
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+
 
 class DDPMError(Exception):
     """Base of all errors that the `ddpm` command prints without a traceback (exit status 2)."""
@@ -35,3 +40,11 @@ class CompilationError(DDPMError):
 
 class ResourceError(DDPMError):
     """A file under resources/ is unknown, cannot be fetched, or has other content than it should."""
+
+
+def did_you_mean(word: str, known: Sequence[str]) -> str:
+    """A hint for an unknown word: the nearest known one in brackets, or all of them."""
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    if close:
+        return f" (did you mean {close[0]!r}?)"
+    return f" (known: {', '.join(known)})" if known else ""

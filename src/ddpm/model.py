@@ -72,7 +72,8 @@ def load_model(
     if provenance.get("settings") != fingerprint:
         raise WeightsError(
             f"{path}: made with other settings than {study.file} has now for {model}; make it again "
-            f"(`snakemake {path}`; `ddpm train --restart` for trained weights) or restore the settings"
+            f"(`ddpm train {study.file} --model {model}`, or `snakemake` with the table that needs it), "
+            "or restore the settings"
         )
     network.to(torch.device(device)).eval().requires_grad_(False)
     execution.apply(network)

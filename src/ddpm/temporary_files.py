@@ -9,13 +9,33 @@ lock would be lost, and with it no more than the protection from a second writer
 from __future__ import annotations
 
 import contextlib
+import enum
+import fcntl
 import os
 import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-from ddpm.locking import Lock, try_lock
+
+class Lock(enum.Enum):
+    """What came of asking for a lock."""
+
+    HELD = "held"
+    BUSY = "held by another"
+    UNKNOWN = "the file system knows no locks"
+
+
+def try_lock(handle: int) -> Lock:
+    """Asks for the one lock of an open file that may be written, without waiting."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return Lock.BUSY
+    except OSError:
+        # ENOLCK, EOPNOTSUPP, ENOSYS, EINVAL: which one, depends on the file system.
+        return Lock.UNKNOWN
+    return Lock.HELD
 
 
 @contextlib.contextmanager
@@ -28,10 +48,9 @@ def temporary_file(path: Path) -> Iterator[Path]:
     Raises:
         OSError: the file cannot be made.
     """
-    temporary, handle, lock = _made(path)
+    temporary, handle = _made(path)
     try:
-        if lock is Lock.HELD:
-            _remove_abandoned(path, temporary.name)
+        _remove_abandoned(path, temporary.name)
         yield temporary
     finally:
         with contextlib.suppress(OSError):
@@ -39,15 +58,14 @@ def temporary_file(path: Path) -> Iterator[Path]:
         os.close(handle)
 
 
-def _made(path: Path) -> tuple[Path, int, Lock]:
-    """A temporary file, its descriptor, and whether that holds the lock."""
+def _made(path: Path) -> tuple[Path, int]:
+    """A temporary file, and its descriptor, which holds the lock where there are locks."""
     while True:
         temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.partial{path.suffix}")
         handle = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
-        lock = try_lock(handle)
         # Before it was locked, another writer may have taken it for abandoned.
-        if lock is Lock.UNKNOWN or (lock is Lock.HELD and os.fstat(handle).st_nlink):
-            return temporary, handle, lock
+        if try_lock(handle) is not Lock.BUSY and temporary.exists():
+            return temporary, handle
         os.close(handle)
 
 
@@ -57,14 +75,6 @@ def _remove_abandoned(path: Path, own: str) -> None:
     with contextlib.suppress(OSError):
         for other in os.listdir(path.parent):
             if other != own and name.fullmatch(other):
-                with contextlib.suppress(OSError):
-                    _remove_if_abandoned(path.with_name(other))
-
-
-def _remove_if_abandoned(other: Path) -> None:
-    handle = os.open(other, os.O_RDWR)
-    try:
-        if try_lock(handle) is Lock.HELD:
-            os.unlink(other)
-    finally:
-        os.close(handle)
+                with contextlib.suppress(OSError), path.with_name(other).open("r+b") as file:
+                    if try_lock(file.fileno()) is Lock.HELD:
+                        path.with_name(other).unlink()

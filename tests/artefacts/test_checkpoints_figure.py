@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from ddpm.artefacts.figures.build import draw_figure
 from ddpm.artefacts.figures.checkpoints import Run, checkpoints_figure, evaluated_step
-from ddpm.artefacts.figures.saving import save_image
+from ddpm.artefacts.figures.drawing import draw_figure, save_image
 from ddpm.commands import figure as verb
 from ddpm.errors import DataError
 from ddpm.study import Study

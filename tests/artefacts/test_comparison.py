@@ -14,14 +14,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ddpm.artefacts.tables import verdicts
-from ddpm.artefacts.tables.build import build_table
-from ddpm.artefacts.tables.built import BuiltTable
-from ddpm.artefacts.tables.nll_gap import with_gap
-from ddpm.artefacts.tables.rendering import numbers
-from ddpm.artefacts.tables.rendering.markdown import from_markdown
-from ddpm.artefacts.tables.rendering.plain_text import to_plain_text
-from ddpm.artefacts.tables.rendering.width import width
+from ddpm.artefacts.tables import numbers
+from ddpm.artefacts.tables import verdict as verdicts
+from ddpm.artefacts.tables.derived import with_gap
+from ddpm.artefacts.tables.table import BuiltTable, build_table
+from ddpm.artefacts.tables.text import from_markdown, to_plain_text, width
 from ddpm.errors import DataError
 from ddpm.measurements import Measurement, read_measurements
 from ddpm.study import Study
@@ -477,7 +474,7 @@ def test_a_seed_that_diverged_is_named_beside_the_verdict(
 
 
 def test_own_spread_prefers_training_seeds() -> None:
-    from ddpm.artefacts.tables.summary import Summary
+    from ddpm.artefacts.tables.measures import Summary
 
     known = Summary(1.0, 0.3, 0.1, 0.2, 2, 3, 10, pd.DataFrame())
     assert known.own_spread("splits") == (0.1, "standard deviation over 2 training seeds")

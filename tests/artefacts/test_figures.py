@@ -17,10 +17,9 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from ddpm.artefacts.figures import figure7, reading, training_curves
-from ddpm.artefacts.figures.build import draw_figure
+from ddpm.artefacts.figures.drawing import draw_figure, save_image
 from ddpm.artefacts.figures.figure10 import Course, quality_figure
 from ddpm.artefacts.figures.interpolation import Interpolations
-from ddpm.artefacts.figures.saving import save_image
 from ddpm.artefacts.published import read_published
 from ddpm.commands import figure as verb
 from ddpm.errors import DataError, OutputError, StudyError
@@ -138,10 +137,10 @@ def test_samples_come_in_order_of_their_index(tmp_path) -> None:
 def test_figure14_shows_one_chain_a_row_and_names_the_steps(study) -> None:
     figure = draw_figure(study, "figure14")
     paths = artefact_inputs(study, "figure14")["samples"]
-    chains = reading.first_chains(paths, 8)
-    assert chains.x0_hat.shape[:2] == (5, 8)
+    x0_hat, _ = reading.first_chains(paths, 8)
+    assert x0_hat.shape[:2] == (5, 8)
     second = read_arrays(paths[1], "x0_hat")["x0_hat"]
-    assert np.array_equal(chains.x0_hat[:, 7], second[:, 1])
+    assert np.array_equal(x0_hat[:, 7], second[:, 1])
     timesteps = study.model("simple").diffusion.timesteps
     words = texts(figure).split("\n")
     assert [str(timesteps // 5 * step) for step in (5, 4, 3, 2, 1)] == [

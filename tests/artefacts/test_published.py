@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from ddpm.artefacts.published import Published, read_published
+from ddpm.artefacts.tables.table1 import Table1Settings
+from ddpm.artefacts.tables.table2 import Table2Settings
 from ddpm.errors import DataError
-from ddpm.study.artefacts import Table1Settings, Table2Settings
 
 FILE = Path(__file__).parents[2] / "config" / "published.csv"
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import argparse
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import made_up_cifar10
 import made_up_study
 import pytest
 
-from ddpm.artefacts.captions import caption, heading
-from ddpm.artefacts.tables.rendering.width import width
+from ddpm.artefacts.artefact import Artefact, Figure
+from ddpm.artefacts.figures import checkpoints
+from ddpm.artefacts.registry import ARTEFACTS
+from ddpm.artefacts.tables.text import width
 from ddpm.commands import index, show, table
 from ddpm.errors import DataError
 from ddpm.study import Study, load_study
@@ -139,23 +143,36 @@ def test_the_tables_of_the_papers_scale_are_shown(
     assert all(width(line) <= 100 for line in text.split("\n"))
     assert "within published spread" in text
     assert 'href="comparison.csv"' in page(study)
-    assert "FID of the averaged weights over training, for mu_mse, eps_fixed and eps_simple" in caption(
-        study, "checkpoints"
-    )
+    words = checkpoints.FIGURE.caption(study)
+    assert "FID of the averaged weights over training, for mu_mse, eps_fixed and eps_simple" in words
 
 
 def test_every_figure_of_the_demo_has_a_caption() -> None:
     demo = load_study(made_up_study.PROJECT / "config" / "demo.yaml")
-    for figure in demo.artefacts.figures:
-        words = caption(demo, figure)
+    for figure in (found for found in demo.artefacts.definitions if isinstance(found, Figure)):
+        words = figure.caption(demo)
         assert words.startswith("The paper: ")
         assert f"Here ({demo.title}): " in words
         assert "{" not in words
 
 
 def test_every_artefact_that_a_study_may_build_has_a_heading() -> None:
-    names = list(ArtefactSettings.model_fields)
-    assert heading("figure13") == "Figure 13"
-    assert heading("table1") == "Table 1"
-    assert heading("text_numbers") == "Numbers in the text"
-    assert len({heading(name) for name in names}) == len(names)
+    headings = {artefact.name: artefact.heading for artefact in ARTEFACTS}
+    assert list(headings) == list(ArtefactSettings.model_fields)
+    assert headings["figure13"] == "Figure 13"
+    assert headings["table1"] == "Table 1"
+    assert headings["text_numbers"] == "Numbers in the text"
+    assert headings["training_curves"] == "Training curves"
+    assert len(set(headings.values())) == len(headings)
+
+
+def test_a_study_is_read_without_what_draws_and_builds() -> None:
+    code = "import sys, ddpm.study; print({'torch', 'pandas', 'matplotlib', 'pyarrow'} & set(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("artefact", ARTEFACTS, ids=lambda artefact: artefact.name)
+def test_each_module_may_be_imported_first(artefact: Artefact) -> None:
+    code = f"import {artefact.settings.__module__}, {artefact.inputs.__module__}"
+    subprocess.run([sys.executable, "-c", code], check=True)

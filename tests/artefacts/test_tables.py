@@ -13,14 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddpm.artefacts.tables.build import build_table
-from ddpm.artefacts.tables.rendering import numbers
-from ddpm.artefacts.tables.rendering.html_table import to_html
-from ddpm.artefacts.tables.rendering.markdown import from_markdown, to_markdown
-from ddpm.artefacts.tables.rendering.plain_text import to_plain_text
-from ddpm.artefacts.tables.rendering.view import Cell, Column, Group, Line, View
-from ddpm.artefacts.tables.rendering.width import width
-from ddpm.artefacts.tables.table4_points import nearest_steps
+from ddpm.artefacts.tables import numbers
+from ddpm.artefacts.tables.html import to_html
+from ddpm.artefacts.tables.table import build_table
+from ddpm.artefacts.tables.table4 import nearest_steps
+from ddpm.artefacts.tables.text import from_markdown, to_markdown, to_plain_text, width
+from ddpm.artefacts.tables.view import Cell, Column, Group, Line, View
 from ddpm.errors import DataError, StudyError
 from ddpm.measurements import Measurement
 from ddpm.study import Study

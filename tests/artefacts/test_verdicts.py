@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from pathlib import Path
 
@@ -12,13 +13,40 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ddpm.artefacts.published import read_published
-from ddpm.artefacts.tables import comparability, verdicts
-from ddpm.artefacts.tables.rendering.numbers import as_printed, decimal, deviation, half_unit
-from ddpm.artefacts.tables.verdicts import AT_MOST, EQUAL, verdict
+from ddpm.artefacts.tables import differences
+from ddpm.artefacts.tables import verdict as verdicts
+from ddpm.artefacts.tables.numbers import as_printed, decimal, deviation, half_unit
+from ddpm.artefacts.tables.verdict import AT_MOST, EQUAL, Compared
 
 NUMBERS = st.floats(-1e3, 1e3)
 SPREADS = st.floats(0, 1e2) | st.just(math.nan)
+PUBLISHED = read_published(made_up_study.PROJECT / "config" / "published.csv")
 CLAIMS = st.sampled_from([EQUAL, AT_MOST])
+
+
+def verdict(
+    published: float,
+    published_spread: float,
+    rounding: float,
+    claim: str,
+    ours: float,
+    our_spread: float,
+    differs: str,
+) -> str:
+    """The verdict on two numbers of which all else is unknown."""
+    printed = "" if math.isnan(published) else f"{2 * rounding:g}"
+    [number] = PUBLISHED.of("table1")[:1]
+    number = dataclasses.replace(number, value=published, spread=published_spread, printed=printed)
+    number = dataclasses.replace(number, metric="NLL gap" if claim == AT_MOST else "FID")
+    about = {"training_seeds": [0], "split": None, "spread_kind": "", "n": None, "fewer": "", "rows": None}
+    names = dict.fromkeys(("item", "label", "name", "model", "status"), "")
+    found = {
+        "published": number,
+        "ours": ours,
+        "our_spread": our_spread,
+        "differs": [differs] * bool(differs),
+    }
+    return Compared(**names, **found, **about).verdict
 
 
 @pytest.mark.parametrize(
@@ -114,8 +142,8 @@ def test_a_spread_never_shows_as_zero(value: float, decimals: int) -> None:
 
 def test_the_papers_protocol_is_that_of_the_published_numbers() -> None:
     published = read_published(made_up_study.PROJECT / "config" / "published.csv")
-    assert published.number("text", "all", "samples").value == comparability.SAMPLES
-    assert published.number("text", "all", "T").value == comparability.TIMESTEPS
+    assert published.number("text", "all", "samples").value == differences.SAMPLES
+    assert published.number("text", "all", "T").value == differences.TIMESTEPS
 
 
 @pytest.mark.parametrize(
@@ -142,7 +170,7 @@ def test_what_differs_from_the_paper_is_named(
     study = made_up_cifar10.make(
         tmp_path, made_up_cifar10.STUDY.replace(old, new) if old else made_up_cifar10.STUDY
     )
-    found = comparability.differences(study, "eps_simple", metric)
+    found = differences.of_measurement(study, "eps_simple", metric)
     assert len(found) == (reason is not None)
     assert all(text.startswith(str(reason)) for text in found)
 
@@ -155,9 +183,9 @@ def test_other_data_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         "features of a classifier, not Inception's",
         "1,000 samples, not 50,000",
     ]
-    assert comparability.differences(study, "eps_simple", "FID") == reasons
-    assert comparability.differences(study, "eps_simple", "NLL") == reasons[:1]
-    assert comparability.of_timesteps(study, "eps_simple") == ["T = 100, not 1,000"]
+    assert differences.of_measurement(study, "eps_simple", "FID") == reasons
+    assert differences.of_measurement(study, "eps_simple", "NLL") == reasons[:1]
+    assert differences.of_timesteps(study, "eps_simple") == ["T = 100, not 1,000"]
 
 
 @pytest.mark.parametrize(
@@ -177,4 +205,4 @@ def test_fewer_images_are_counted_by_metric(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     study = made_up_cifar10.make(tmp_path)
-    assert comparability.fewer_images(study, "eps_simple", metric, split, n) == words
+    assert differences.fewer_images(study, "eps_simple", metric, split, n) == words

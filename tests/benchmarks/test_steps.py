@@ -1,36 +1,31 @@
 """The harness on a tiny network, end to end; the paper's network is the same one on both sides."""
 
 import json
-import math
 
 import pytest
 import torch
-from gpu import main as gpu_main
-from steps import main as steps_main
+from steps import main
 from timing import diffusers_peer, ours
-from timing.adapters import ADAPTERS, ON_CPU
-from timing.convolutions import convolutions_of
-from timing.networks import NETWORKS
-from timing.operations import operations
-from timing.optimisation import Optimisation
-from timing.setting import STEPS, Setting, chosen
+from timing.clock import interleaved, ratios
+from timing.comparison import operations
+from timing.report import section
+from timing.setting import NETWORKS, STEPS
+from timing.sides import ON_CPU, SIDES, chosen
 
 from ddpm.network.published.config import accepted_values
 from ddpm.study.models import TrainingSettings
 
 TINY = NETWORKS["tiny"]
-AVAILABLE, LEFT_OUT = chosen(ADAPTERS, ON_CPU)
 
 
-def test_this_project_and_diffusers_are_available():
-    assert set(ON_CPU) - {"denoising_diffusion"} <= set(AVAILABLE)
-    assert not LEFT_OUT or "make bench" in LEFT_OUT["denoising_diffusion"]
+def test_both_sides_are_available():
+    assert chosen(ON_CPU) == ({name: SIDES[name] for name in ON_CPU}, {})
 
 
-@pytest.mark.parametrize("name", AVAILABLE)
+@pytest.mark.parametrize("name", ON_CPU)
 def test_every_side_trains(name):
     """Finite losses, and finite weights that have changed."""
-    prepared = AVAILABLE[name].ready("training", TINY, 2, "cpu")
+    prepared = SIDES[name].ready("training", TINY, 2, "cpu")
     before = [weight.detach().clone() for weight in prepared.network.parameters()]
     for _ in range(2):
         assert torch.isfinite(prepared.call())
@@ -41,9 +36,9 @@ def test_every_side_trains(name):
 
 
 @pytest.mark.parametrize("step", STEPS[1:])
-@pytest.mark.parametrize("name", AVAILABLE)
+@pytest.mark.parametrize("name", ON_CPU)
 def test_every_side_samples_and_bounds(name, step):
-    call = AVAILABLE[name].ready(step, TINY, 3, "cpu").call
+    call = SIDES[name].ready(step, TINY, 3, "cpu").call
     result = call()
     assert len(result) == 3
     assert torch.isfinite(result).all()
@@ -52,10 +47,11 @@ def test_every_side_samples_and_bounds(name, step):
 
 
 def test_the_papers_network_has_diffusers_parameters_and_operations():
-    paper = NETWORKS["paper"]
-    ours_built = ours.build_network(paper)
+    diffusers_peer.load()
     from diffusers import UNet2DModel
 
+    paper = NETWORKS["paper"]
+    ours_built = ours.build_network(paper)
     with torch.device("meta"):
         theirs = UNet2DModel(**diffusers_peer.config(paper))
     counts = {sum(p.numel() for p in network.parameters()) for network in (ours_built, theirs)}
@@ -64,67 +60,60 @@ def test_the_papers_network_has_diffusers_parameters_and_operations():
     for key, values in accepted_values(ours_built).items():
         value = list(config[key]) if isinstance(config[key], tuple) else config[key]
         assert value in values, key
-    count = operations(paper)
-    assert count.nominal == pytest.approx(12.4437e9, rel=1e-4)
-    assert count.executed < count.nominal
-
-
-def test_the_convolutions_of_a_step_are_nearly_all_its_operations():
-    """Forward they are all but attention's products and dense layers; training is three times as much.
-
-    In a narrow network the 1x1 convolutions of shortcuts are matrix products too.
-    """
-    count = operations(TINY)
-    found = {}
-    for step in ("training", "sampling"):
-        convolutions = convolutions_of(ours.prepare(step, Setting(TINY, 2)))
-        assert torch.isfinite(convolutions.call()).all()
-        found[step] = convolutions.operations
-        assert 0.85 < convolutions.operations / count.of_step(step, 2).executed < 1
-    assert found["training"] / found["sampling"] == pytest.approx(3, rel=0.02)
+    assert operations(paper, "sampling", 1) == pytest.approx(12.4437e9, rel=1e-4)
+    assert operations(paper, "training", 2) == pytest.approx(6 * 12.4437e9, rel=1e-4)
 
 
 def test_training_settings_are_the_projects():
     defaults = TrainingSettings().model_dump() | {"warmup_steps": 0}
-    assert vars(Optimisation()) == defaults
+    assert vars(ours.Optimisation()) == defaults
 
 
-def test_a_run_is_appended_and_shown(tmp_path, capsys):
+def test_a_run_is_added_and_shown(tmp_path, capsys):
     words = ["--network", "tiny", "--batch", "2", "--rounds", "2", "--threads", "1", "--steps", "sampling"]
-    words += ["--adapters", "diffusers", "ours", "--results", str(tmp_path / "steps")]
-    assert steps_main([*words, "--no-peaks"]) == 0
-    assert steps_main(words) == 0
+    words += ["--sides", "diffusers", "ours", "--results", str(tmp_path / "steps.jsonl")]
+    assert main([*words, "--no-peaks"]) == 0
+    assert main(words) == 0
     records = [json.loads(line) for line in (tmp_path / "steps.jsonl").read_text().splitlines()]
-    assert [len(record["steps"]) for record in records] == [1, 1]
+    assert [record["steps"][0]["peaks"].keys() for record in records] == [set(), {"diffusers", "ours"}]
     measured = records[1]["steps"][0]
-    assert {"diffusers", "ours", "convolutions_float32"} == set(measured["times"])
+    assert {"diffusers", "ours"} == set(measured["times"])
     assert all(len(times["wall"]) == 2 for times in measured["times"].values())
-    assert records[0]["steps"][0]["peaks"] == {}
-    assert set(measured["peaks"]) == {"diffusers", "ours"}
     # No less than the weights.
     assert min(measured["peaks"].values()) > 4 * measured["parameters"]["ours"]
-    page = (tmp_path / "steps.md").read_text()
-    assert page.count("### sampling, batch 2") == 2
+    latest, earlier = (section(record) for record in reversed(records))
+    assert (tmp_path / "steps.md").read_text() == f"# Steps beside other packages'\n\n{latest}\n{earlier}"
     assert "this project, float32" in capsys.readouterr().out
 
 
-def test_the_gpus_script_in_its_tiny_form(tmp_path):
-    import numpy as np
-
-    pixels = np.random.default_rng(0).integers(0, 256, (20, 16, 16, 3), dtype=np.uint8)
-    np.savez(tmp_path / "images.npz", names=np.arange(3), images=pixels)
-    report = tmp_path / "gpu.json"
-    words = ["--tiny", "--no-peers", "--images", str(tmp_path / "images.npz"), "--report", str(report)]
-    assert gpu_main(words) == 0
-    content = json.loads(report.read_text())
-    parts = {
-        name: part["result"] for name, part in content.items() if isinstance(part, dict) and "result" in part
+def test_the_page_shows_what_the_times_say():
+    """Ratios are taken round by round: a machine that is twice as slow in one round is so for both sides."""
+    times = {"diffusers": [4.0, 8.0, 4.0], "ours": [2.0, 4.0, 3.0]}
+    measured = {
+        "step": "training",
+        "batch": 10,
+        "times": {name: {"wall": taken, "cpu": taken} for name, taken in times.items()},
+        "nominal": 12e9,
+        "peaks": {"diffusers": 200 * 2**20, "ours": 100 * 2**20},
     }
-    losses = parts["precisions"]["loss_of_tenths"]
-    assert losses["float32"] == losses["tf32"] != losses["bfloat16"]
-    assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=0.05)
-    assert all(result["finite"] for result in parts["precisions"]["evaluated"].values())
-    assert 0 < parts["gradients, bfloat16"]["all"] < 0.1
-    assert parts["training on real images"]["evaluated"]["finite"]
-    assert math.isfinite(sum(parts["training on real images"]["loss_of_tenths"]))
-    assert report.with_suffix(".png").stat().st_size > 0
+    record = {"date": "2026-01-01 00:00", "network": "paper", "rounds": 3, "hardware": "H", "threads": 1}
+    record |= {"versions": {"python": "3"}, "load_before": 0.0, "load_after": 0.0, "git_commit": "c"}
+    record |= {"matmul": {"float32": 8e9}, "left_out": {"other": "no wheel"}, "steps": [measured]}
+    page = section(record)
+    ours_row = next(line for line in page.splitlines() if line.startswith("| this project, float32 |"))
+    assert [cell.strip() for cell in ours_row.split("|")[2:-1]] == [
+        *("3 s", "3 s", "0.500 (0.500-0.750)", "0.500 (0.500-0.750)", "3.33"),
+        # 12 GFLOP in 3 s; of 8 GFLOP/s.
+        *("4", "50 %", "100", "0.50"),
+    ]
+    assert "Left out: other: no wheel." in page
+    with pytest.raises(ValueError, match="argument"):
+        ratios([1.0], [1.0, 2.0])
+
+
+def test_rounds_are_interleaved_and_rotated():
+    seen = []
+    calls = {name: lambda name=name: seen.append(name) for name in "abc"}
+    times = interleaved(calls, 3, "cpu")
+    assert "".join(seen) == "abcbcacab"
+    assert [len(times[name]["wall"]) for name in "abc"] == [3, 3, 3]

@@ -1,11 +1,12 @@
 """Clones with pulled results: nothing is made again but what the settings ask for."""
 
+import json
 import os
+import random
 import shutil
 
 import pytest
 from workspaces import (
-    ENVIRONMENT,
     TARGETS,
     VARIANT,
     WEIGHTS,
@@ -22,12 +23,9 @@ from workspaces import (
     write_study,
 )
 
-from ddpm.study import load_study
-from ddpm.versions import settling
-from ddpm.versions.lock import VersionsError
-from ddpm.versions.settling import Settled, settle
-
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
+RECEIPT = "results/demo/models/{}/seed0/trained.json"
+RECORDS = "results/demo/records.json"
 
 
 @pytest.fixture(scope="module")
@@ -37,29 +35,19 @@ def pulled(origin):
 
 
 @pytest.fixture
-def copied(pulled, tmp_path, monkeypatch):
-    """A clone of the test's own, fresh from `dvc pull`, made the working folder."""
-    folder = tmp_path / "copy"
-    shutil.copytree(pulled, folder, symlinks=True)
-    monkeypatch.chdir(folder)
-    for name in ("PATH", "GIT_CONFIG_GLOBAL"):
-        monkeypatch.setenv(name, ENVIRONMENT[name])
-    return folder
+def copied(pulled, tmp_path):
+    """A clone of the test's own, fresh from `dvc pull`."""
+    return shutil.copytree(pulled, tmp_path / "copy", symlinks=True)
 
 
-def settled() -> Settled:
-    return settle(lambda name: load_study(f"config/{name}.yaml"))
-
-
-def outdated(found: Settled) -> set[str]:
-    return {file.removeprefix("results/demo/") for file in found.outdated}
-
-
-def shuffle_times(folder):
-    """Times in the order that is worst: results older than what they were made from."""
-    for age, place in enumerate(["figures", "tables", "measurements", "samples", "models", "data"]):
-        for file in (folder / "results/demo" / place).rglob("*"):
-            os.utime(file, (1e9 + age, 1e9 + age))
+def shuffle_times(folder, seed):
+    """Gives all results times in a random order; with an odd seed results before what they were made from."""
+    places = ["figures", "tables", "measurements", "samples", "models", "data"]
+    files = [file for place in places for file in sorted((folder / "results/demo" / place).rglob("*"))]
+    if seed % 2 == 0:
+        random.Random(seed).shuffle(files)
+    for age, file in enumerate(files):
+        os.utime(file, (1e9 + age, 1e9 + age))
 
 
 @pytest.mark.parametrize("cache_type", ["copy", "hardlink", "symlink"])
@@ -68,7 +56,7 @@ def test_after_a_pull_nothing_is_made_and_an_edit_remakes_its_variant_alone(orig
     weights = folder / WEIGHTS.format("epsilon_L_simple")
     assert weights.is_symlink() == (cache_type == "symlink")
     assert (weights.stat().st_nlink > 1) == (cache_type == "hardlink")
-    shuffle_times(folder)
+    shuffle_times(folder, seed=1)
     assert "Nothing to be done" in snakemake(folder, *TARGETS, "--cores", "1")
     assert status(folder) == {}
     # A real rerun of one figure replaces links and leaves what DVC keeps as it was.
@@ -89,7 +77,7 @@ def test_an_edited_variant_is_trained_for_real(copied):
     fixed, simple = (WEIGHTS.format(name) for name in ("epsilon_L_fixed", "epsilon_L_simple"))
     before = {file: (copied / file).read_bytes() for file in (fixed, simple)}
     change(copied, change_variant)
-    snakemake(copied, fixed, "--cores", "1")
+    snakemake(copied, RECEIPT.format("epsilon_L_fixed"), "--cores", "1")
     assert (copied / fixed).read_bytes() != before[fixed]
     assert (copied / simple).read_bytes() == before[simple]
     # What was made of the old weights is still due.
@@ -103,88 +91,62 @@ def test_an_edit_taken_back_makes_nothing(copied):
     assert planned(copied) == set()
 
 
-def test_an_ordinary_start_does_not_ask_dvc(copied, monkeypatch):
-    shuffle_times(copied)
-    assert settled().ordered
-    monkeypatch.setattr(settling, "unchanged_files", lambda: pytest.fail("asked DVC"))
-    monkeypatch.setattr(settling, "study_graph", lambda study: pytest.fail("looked at the jobs"))
-    assert settled() == Settled()
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_the_times_are_nothing_is_made(copied, seed):
+    shuffle_times(copied, seed)
+    assert planned(copied) == set()
 
 
-def test_without_a_lock_nothing_is_touched(copied):
-    shuffle_times(copied)
-    (copied / "dvc.lock").unlink()
-    assert settled() == Settled()
-    assert not (copied / ".snakemake/versions.json").exists()
+def test_results_without_records_are_judged_by_their_times_and_train_nothing(copied):
+    """Where the records were not pulled: the jobs run, and training finds its run complete."""
+    (copied / RECORDS).unlink()
+    shutil.rmtree(copied / ".snakemake", ignore_errors=True)
+    shuffle_times(copied, seed=1)
+    assert "train epsilon_L_fixed 0" in planned(copied)
+    before = (copied / WEIGHTS.format("epsilon_L_fixed")).read_bytes()
+    output = snakemake(copied, RECEIPT.format("epsilon_L_fixed"), "--cores", "1")
+    assert "weights.safetensors is complete" in output
+    assert (copied / WEIGHTS.format("epsilon_L_fixed")).read_bytes() == before
 
 
-def test_a_file_that_differs_from_the_lock_is_not_settled(copied):
-    weights = copied / WEIGHTS.format("epsilon_L_fixed")
-    weights.write_bytes(weights.read_bytes() + b" ")
-    later = weights.stat().st_mtime_ns + 10**9
-    os.utime(weights, ns=(later, later))
-    found = settled()
-    assert str(weights.relative_to(copied)) not in found.ordered + found.outdated
-    assert weights.stat().st_mtime_ns == later
+def test_a_file_that_differs_from_its_record_is_judged_as_a_file_of_ones_own(copied):
     samples = copied / "results/demo/samples/epsilon_L_fixed/seed0/sampling0/shard0.npz"
-    assert samples.stat().st_mtime_ns < later
-    assert planned(copied) >= {"sample epsilon_L_fixed 0 0 0", "table table1"}
+    samples.write_bytes(samples.read_bytes() + b" ")
+    later = samples.stat().st_mtime_ns + 10**9
+    os.utime(samples, ns=(later, later))
+    assert {"quality epsilon_L_fixed 0 0", "table table1"} <= planned(copied)
+
+
+def test_partly_pulled_results_are_enough_for_what_they_make(copied):
+    """Measurements without the samples and weights that they were made from."""
+    for part in ("models", "samples", "likelihood"):
+        shutil.rmtree(copied / "results/demo" / part)
+    shuffle_times(copied, seed=1)
+    assert planned(copied, "results/demo/table1.csv") == set()
+    change(copied, change_variant)
+    jobs = planned(copied, "results/demo/table1.csv")
+    assert {"train epsilon_L_fixed 0", "quality epsilon_L_fixed 0 0", "table table1"} <= jobs
 
 
 def test_other_settings_of_the_data_concern_everything(copied):
     change(copied, lambda study: study["datasets"]["digits"].update(split_seed=3))
     everything = {"data digits", "features", "train epsilon_L_fixed 0", "train epsilon_L_simple 0"}
     assert everything <= planned(copied)
-    snakemake(copied, "results/demo/data/digits/manifest.json", "--cores", "1")
-    assert everything - {"data digits"} == everything & planned(copied)
-    shutil.rmtree(copied / ".snakemake")
-    run(copied, "dvc", "checkout", "--quiet", "--force", "demo")
     write_study(copied, tiny_demo())
     assert planned(copied) == set()
 
 
 def test_other_settings_of_a_table_concern_it_alone(copied):
     change(copied, lambda study: study["artefacts"]["table4"].update(model="epsilon_L_fixed"))
-    assert outdated(settled()) == {
-        "table4.csv",
-        "tables/table4.trace.csv",
-        "tables/table4.md",
-        "tables/table4.html",
-    }
-    snakemake(copied, "results/demo/table4.csv", "--cores", "1")
-    assert not any("table4" in file for file in settled().outdated)
+    assert planned(copied) == {"table table4", "index", "demo"}
 
 
 def test_other_published_numbers_concern_what_shows_them(copied):
     with (copied / "config/published.csv").open("a") as file:
         file.write("\n")
-    names = {file.split("/")[-1].split(".")[0] for file in settled().outdated}
-    assert names == {"table1", "table4", "figure10"}
-
-
-def test_tables_alone_of_other_settings_are_made_again_with_all_they_need(copied):
-    for part in ("models", "samples", "measurements", "likelihood"):
-        shutil.rmtree(copied / "results/demo" / part)
-    assert settled().outdated == ()
-    change(copied, change_variant)
-    assert {"table1.csv", "figures/training_curves.png", "metrics.json"} <= outdated(settled())
-    assert planned(copied, "results/demo/table1.csv") >= {"train epsilon_L_fixed 0", "table table1"}
-
-
-def test_with_an_unreadable_lock_the_times_are_left_and_it_is_said(copied):
-    shuffle_times(copied)
-    (copied / "dvc.lock").write_text("<<<<<<< HEAD\n")
-    output = snakemake(copied, *TARGETS, "-n")
-    assert "dvc.lock: not a lock file of DVC" in output
-    assert "train" in output
-
-
-def test_without_dvc_it_is_said(copied, monkeypatch):
-    shuffle_times(copied)
-    monkeypatch.setattr("sys.executable", str(copied / "python"))
-    monkeypatch.setenv("PATH", "")
-    with pytest.raises(VersionsError, match="dvc is not installed"):
-        settled()
+    later = (copied / RECORDS).stat().st_mtime_ns + 10**9
+    os.utime(copied / "config/published.csv", ns=(later, later))
+    assert planned(copied) == {"table table1", "table table4", "figure figure10", "index", "demo"}
 
 
 def test_another_commit_checked_out_makes_nothing(copied):
@@ -197,3 +159,15 @@ def test_another_commit_checked_out_makes_nothing(copied):
         run(copied, "git", "checkout", "--quiet", revision)
         run(copied, "dvc", "checkout", "--quiet", "--allow-missing")
         assert planned(copied) == set()
+
+
+def test_damaged_records_are_as_none(copied):
+    (copied / RECORDS).write_text("{")
+    assert "Traceback" not in snakemake(copied, *TARGETS, "-n")
+
+
+def test_records_are_of_the_study_and_name_what_the_files_were_made_with(origin):
+    records = json.loads((origin / RECORDS).read_text())
+    assert RECEIPT.format("epsilon_L_fixed") in records
+    assert all(file.startswith("results/demo/") for file in records)
+    assert all((origin / file).exists() for file in records)

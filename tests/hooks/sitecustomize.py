@@ -1,9 +1,9 @@
 """Trainers that pause where a test asks for it.
 
 Python imports this module at the start of every process that finds it in PYTHONPATH. A trainer then stops
-itself (SIGSTOP) where a file in its run's folder asks for it, and takes that file away: with `pause-at-save`
-as it is about to replace its latest saved state by a newer one, with `pause-at-end` when all that is left to
-do is to give back the lock and to leave. See pausing.py.
+itself (SIGSTOP) where a file beside its run's folder asks for it, and takes that file away: with
+`pause-at-save` as it is about to replace its latest saved state by a newer one, with `pause-at-end` when all
+that is left to do is to give back the lock and to leave. See pausing.py.
 """
 
 import os
@@ -15,9 +15,10 @@ from pathlib import Path
 def request(event: str, arguments: tuple) -> Path | None:
     """The file that would ask a trainer to pause here, if it is a trainer's and this is one of the places."""
     if event == "os.rename" and str(arguments[1]).endswith("/state/previous.safetensors"):
-        return Path(arguments[1]).parents[1] / "pause-at-save"
-    if event == "os.remove" and str(arguments[0]).endswith("/.training.lock"):
-        return Path(arguments[0]).with_name("pause-at-end")
+        run = Path(arguments[1]).parents[1]
+        return run.with_name(f".{run.name}.pause-at-save")
+    if event == "os.remove" and str(arguments[0]).endswith(".training.lock"):
+        return Path(str(arguments[0]).replace(".training.lock", ".pause-at-end"))
     return None
 
 

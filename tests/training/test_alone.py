@@ -7,13 +7,15 @@ import shutil
 import signal
 
 import pytest
+from pausing import training_lock
 from safetensors.torch import load_file
 from short_study import RUN, messages, start, start_and_pause, write_study
 from waiting import PATIENCE, wait_for
 
 from ddpm.cli import main
 from ddpm.errors import OutputError
-from ddpm.training.alone import NAME, _TrainingLock, alone
+from ddpm.locks import SignedLock
+from ddpm.training.alone import _Waiting, alone
 from ddpm.training.signals import Stopped
 
 DATA = ["data", "config/short.yaml", "digits"]
@@ -61,10 +63,7 @@ def test_the_second_waits_and_finds_the_work_done(folder, trainers):
     assert "weights.safetensors is complete" in said
     assert "steps" not in said
     assert said.count("is being trained by") == 1
-    assert sorted(path.name for path in (folder / RUN).iterdir()) == [
-        "training.parquet",
-        "weights.safetensors",
-    ]
+    assert not training_lock(folder / RUN).exists()
 
 
 def test_the_second_continues_what_a_killed_first_had_saved(folder, trainers, tmp_path, data):
@@ -84,7 +83,7 @@ def test_a_signal_ends_the_waiting(folder, trainers, number):
     saved = (folder / RUN / "state" / "latest.safetensors").stat()
     second.send_signal(number)
     assert ends(second) == 128 + number
-    assert (folder / RUN / NAME).exists()
+    assert training_lock(folder / RUN).exists()
     assert (folder / RUN / "state" / "latest.safetensors").stat() == saved
     first.send_signal(signal.SIGCONT)
     assert ends(first) == 0
@@ -103,7 +102,7 @@ def test_several_processes_wait_together(folder):
     said = messages(folder, 2)
     assert said.count("40/40 steps") == said.count("is being trained by") == 1
     assert (folder / RUN / "weights.safetensors").exists()
-    assert not (folder / RUN / NAME).exists()
+    assert not training_lock(folder / RUN).exists()
 
 
 def test_without_locks_it_trains_and_says_so(folder, monkeypatch, capsys):
@@ -117,52 +116,33 @@ def test_without_locks_it_trains_and_says_so(folder, monkeypatch, capsys):
     assert (folder / RUN / "weights.safetensors").exists()
 
 
-def test_the_lock_is_on_the_file_that_others_find(tmp_path, monkeypatch):
-    """A lock of a file that its holder has just removed is none."""
-    lock = _TrainingLock(tmp_path, "train x")
-
-    def removed_before(handle, operation):
-        (tmp_path / NAME).unlink()
-
-    with monkeypatch.context() as patch:
-        patch.setattr("fcntl.flock", removed_before)
-        assert not lock.take()
-    assert lock.take()
-    assert not _TrainingLock(tmp_path, "train x").take()
-    lock.release()
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_it_is_said_now_and_then_that_it_still_waits(tmp_path, monkeypatch):
     said = []
     monkeypatch.setattr("ddpm.training.alone.logger.info", said.append)
-    held, lock = _TrainingLock(tmp_path, "train x"), _TrainingLock(tmp_path, "train x")
+    held = SignedLock(tmp_path / "lock")
     assert held.take()
+    waiting = _Waiting(SignedLock(tmp_path / "lock"), "train x")
     for _ in range(3):
-        lock.say()
+        waiting.say()
     monkeypatch.setattr("ddpm.training.alone._SECONDS_BETWEEN_LINES", 0.0)
-    lock.say()
-    (tmp_path / NAME).write_text("")
-    lock.say()
+    waiting.say()
     assert [line.split(" by ")[0].split(" for ")[0] for line in said] == [
         "train x: is being trained",
         "train x: still waiting",
-        "train x: still waiting",
     ]
-    assert f"process {os.getpid()} on " in said[1]
-    assert "does not say which" in said[2]
+    assert all(f"process {os.getpid()} on " in line for line in said)
     held.release()
 
 
 def test_a_signal_while_the_lock_is_taken_is_not_lost(tmp_path, monkeypatch):
-    take = _TrainingLock.take
+    take = SignedLock.take
 
     def take_and_signal(lock):
         signal.raise_signal(signal.SIGTERM)
         return take(lock)
 
-    monkeypatch.setattr(_TrainingLock, "take", take_and_signal)
-    with pytest.raises(Stopped) as stopped, alone(tmp_path, "train x"):
+    monkeypatch.setattr(SignedLock, "take", take_and_signal)
+    with pytest.raises(Stopped) as stopped, alone(tmp_path / "lock", "train x"):
         raise AssertionError
     assert stopped.value.code == 128 + signal.SIGTERM
     assert list(tmp_path.iterdir()) == []
@@ -170,5 +150,5 @@ def test_a_signal_while_the_lock_is_taken_is_not_lost(tmp_path, monkeypatch):
 
 def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot be written"), alone(tmp_path / "file" / "run", "train x"):
+    with pytest.raises(OutputError, match="cannot be written"), alone(tmp_path / "file" / "lock", "train x"):
         pass

@@ -13,6 +13,8 @@ rule quality:
         "{home}/benchmarks/quality/{model}.seed{seed}.sampling{sampling}.tsv"
     conda:
         "../../envs/ddpm.yaml"
+    resources:
+        gpu=1,
     params:
         study=study_file,
         settings=settings(fingerprint.quality_fingerprint, "model"),
@@ -35,6 +37,8 @@ rule progressive:
         "{home}/benchmarks/progressive/{model}.seed{seed}.sampling{sampling}.tsv"
     conda:
         "../../envs/ddpm.yaml"
+    resources:
+        gpu=1,
     params:
         study=study_file,
         settings=settings(fingerprint.quality_fingerprint, "model"),
@@ -55,6 +59,8 @@ rule reference:
         "{home}/benchmarks/reference/{dataset}.tsv"
     conda:
         "../../envs/ddpm.yaml"
+    resources:
+        gpu=1,
     params:
         study=study_file,
         settings=settings(fingerprint.reference_fingerprint, "dataset"),
@@ -64,7 +70,7 @@ rule reference:
 
 rule bound:
     input:
-        weights=weights_file,
+        weights=weights,
         data=model_data,
     output:
         layout.BOUND_TERMS,
@@ -75,6 +81,8 @@ rule bound:
     priority: 30
     conda:
         "../../envs/ddpm.yaml"
+    resources:
+        gpu=1,
     params:
         study=study_file,
         settings=settings(fingerprint.likelihood_fingerprint, "model"),
@@ -112,6 +120,8 @@ rule neighbours:
         "{home}/logs/neighbours/{figure}.log",
     conda:
         "../../envs/ddpm.yaml"
+    resources:
+        gpu=1,
     params:
         study=study_file,
         settings=settings(fingerprint.neighbours_fingerprint, "figure"),

@@ -11,6 +11,8 @@ rule features:
     priority: 20
     conda:
         "../../envs/ddpm.yaml"
+    resources:
+        gpu=1,
     params:
         study=study_file,
         settings=settings(fingerprint.features_fingerprint),

@@ -1,7 +1,7 @@
 # Figures, each as PNG and PDF with a trace of what it was drawn from.
 rule figure:
     input:
-        unpack(lambda w: dependencies.artefact_inputs(study(w), w.figure)),
+        unpack(lambda w: artefact_inputs(w, w.figure)),
     output:
         png=report(
             layout.FIGURE_PNG,

@@ -1,26 +1,19 @@
 # On a machine without a GPU, the paper's training would take months: a run that asks for it prints its plan and stops
 # before anything is made. Dry runs, runs through a cluster, and the jobs of a run are let through.
-from collections import defaultdict
-
-from snakemake.logging import logger
-
 from ddpm.plan.guard import refusal
+from ddpm.plan.jobs import Job
 
 
 def require_feasible():
-    """Raises WorkflowError, after printing the plan, if this run's networks would take too long here."""
-    if config.get("allow_cpu") or not workflow.local_exec or not workflow.is_main_process or workflow.touch:
+    """Raises WorkflowError, which ends with the plan, if this run's networks would take too long here."""
+    if config.get("allow_cpu") or not workflow.local_exec or workflow.touch:
         return
-    shared, of_study = [], defaultdict(list)
-    for job in workflow.dag.needrun_jobs():
-        files = of_study[job.wildcards.home] if "home" in job.wildcards.keys() else shared
-        files += map(str, job.output)
-    for home, files in of_study.items():
-        refused = refusal(study_in(home), files + shared)
-        if refused is not None:
-            logger.error(refused.plan)
-            raise WorkflowError(refused.reason)
-
-
-onstart:
-    require_feasible()
+    jobs = [
+        Job(job.rule.name, dict(job.wildcards.items()), tuple(job.input), tuple(job.output))
+        for job in workflow.dag.needrun_jobs()
+        if job.output
+    ]
+    for home in {job["home"] for job in jobs if "home" in job.wildcards}:
+        of_study = [job for job in jobs if job.wildcards.get("home", home) == home]
+        if (reason := refusal(study_in(home), of_study)) is not None:
+            raise WorkflowError(reason)

@@ -1,15 +1,12 @@
 # Numbers and curves as JSON and CSV, for `dvc metrics diff` and `dvc plots`.
-from ddpm.versions import metrics_files
-
-
 rule metrics:
     input:
-        unpack(lambda w: metrics_files.metrics_inputs(study(w))),
+        unpack(lambda w: dependencies.awaited_inputs(dependencies.metrics_inputs(study(w)))),
     output:
-        metrics=metrics_files.METRICS,
-        training=metrics_files.TRAINING_PLOT,
-        progressive=metrics_files.PROGRESSIVE_PLOT,
-        checkpoints=metrics_files.CHECKPOINTS_PLOT,
+        metrics=layout.METRICS,
+        training=layout.TRAINING_PLOT,
+        progressive=layout.PROGRESSIVE_PLOT,
+        checkpoints=layout.CHECKPOINTS_PLOT,
     log:
         "{home}/logs/metrics.log",
     conda:

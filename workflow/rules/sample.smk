@@ -1,7 +1,7 @@
 # Samples in shards, and the chains of figures 2, 7, 8 and 9.
 rule sample:
     input:
-        weights_file,
+        weights,
     output:
         layout.SAMPLES,
     log:
@@ -11,6 +11,8 @@ rule sample:
     priority: 30
     conda:
         "../../envs/ddpm.yaml"
+    resources:
+        gpu=1,
     params:
         study=study_file,
         settings=settings(fingerprint.sampling_fingerprint, "model"),
@@ -28,6 +30,8 @@ rule chain:
         "{home}/logs/chains/{figure}.log",
     conda:
         "../../envs/ddpm.yaml"
+    resources:
+        gpu=1,
     params:
         study=study_file,
         settings=settings(fingerprint.chain_fingerprint, "figure"),

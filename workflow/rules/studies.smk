@@ -34,9 +34,14 @@ def model_data(wildcards):
     return layout.MANIFEST.format(home=wildcards.home, dataset=dataset)
 
 
-def weights_file(wildcards):
-    """The weights of a training run that are evaluated."""
-    return dependencies.weights_file(study(wildcards), wildcards.model, wildcards.seed)
+def weights(wildcards):
+    """The weights of a training run that are evaluated, or its receipt."""
+    return dependencies.awaited(dependencies.weights_file(study(wildcards), wildcards.model, wildcards.seed))
+
+
+def artefact_inputs(wildcards, artefact):
+    """What a table or figure is made of, by role."""
+    return dependencies.awaited_inputs(dependencies.artefact_inputs(study(wildcards), artefact))
 
 
 def features_file(wildcards):
@@ -61,9 +66,16 @@ def told(function, *arguments):
         raise WorkflowError(str(error)) from None
 
 
+@functools.cache
+def require_obtainable(file):
+    """Raises WorkflowError if a file neither exists nor can be fetched; once a file, as many jobs ask for the same."""
+    told(locating.require_obtainable, [file])
+
+
 def obtainable(files):
     """The files, after checking that each exists or can be fetched."""
-    told(locating.require_obtainable, files)
+    for file in files:
+        require_obtainable(file)
     return files
 
 
@@ -74,5 +86,6 @@ def classifier_data(wildcards):
 
 
 def settings(of, *names):
-    """A `params` function: the fingerprint `of` the study and these wildcards."""
-    return lambda wildcards: of(study(wildcards), *(wildcards[name] for name in names))
+    """A `params` function: the fingerprint `of` the study and these wildcards, which many jobs share."""
+    of_home = functools.cache(lambda home, *values: of(study_in(home), *values))
+    return lambda wildcards: of_home(wildcards.home, *(wildcards[name] for name in names))

@@ -1,7 +1,7 @@
 # Tables: views over measurement rows, beside the paper's own numbers; and the page that shows everything.
 rule table:
     input:
-        unpack(lambda w: dependencies.artefact_inputs(study(w), w.table)),
+        unpack(lambda w: artefact_inputs(w, w.table)),
     output:
         csv=report(
             layout.TABLE, caption="../report/table.rst", category="Tables", labels={"table": "{table}"}

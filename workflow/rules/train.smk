@@ -1,34 +1,14 @@
 # Training, and the weights that are evaluated: the last, chosen among checkpoints, or published ones.
-# The resumable state ({home}/models/<model>/seed<n>/state) is no output: Snakemake deletes the
-# outputs of a failed job, and the state is what an interrupted run continues from. For the same reason the
-# checkpoints beside it are no outputs.
-# Snakemake also deletes outputs that are finished, if it was killed before it noted the end of their job. So the state's
-# folder keeps second names of them until then (--keep-finished), and a new training job puts them back. The flag
-# `update` would not do: after an `update` job that failed, Snakemake puts old outputs back and records them as made
-# with the settings of now; and it could not be told whether to train again was asked for (--forcerun).
-from ddpm.versions.noted import remove_noted
-
-# Not while another workflow runs here, which may be about to make such a file again.
-if workflow.is_main_process:
-    with workflow_lock.looking() as alone:
-        if alone:
-            remove_noted()
-
-
-onsuccess:
-    remove_noted()
-
-
-onerror:
-    remove_noted()
+# A training job's only output is a receipt. Weights, curve, checkpoints and the resumable state beside it are no outputs,
+# so Snakemake, which deletes outputs before a job and after one that failed, deletes none of them. A job that finds its
+# run complete writes the receipt again and makes no step; one that finds a run of other settings sets that aside.
 
 
 rule train:
     input:
         model_data,
     output:
-        weights=layout.WEIGHTS,
-        curve=layout.CURVE,
+        layout.RECEIPT,
     log:
         "{home}/logs/train/{model}.seed{seed}.log",
     benchmark:
@@ -37,18 +17,19 @@ rule train:
     conda:
         "../../envs/ddpm.yaml"
     resources:
+        gpu=1,
         processes=1,  # that train together, one a GPU; no matter of the result, and changing it reruns nothing
     params:
         study=study_file,
         settings=settings(fingerprint.training_job_fingerprint, "model"),
     shell:
         "exec ddpm train {params.study} --model {wildcards.model} --seed {wildcards.seed} "
-        "--threads {threads} --processes {resources.processes} --keep-finished --log {log}"
+        "--threads {threads} --processes {resources.processes} --log {log}"
 
 
 rule checkpoint:
     input:
-        weights=layout.WEIGHTS,
+        run=layout.RECEIPT,
         features=features_file,
         data=model_data,
         reference=reference_first,
@@ -61,6 +42,8 @@ rule checkpoint:
     priority: 40
     conda:
         "../../envs/ddpm.yaml"
+    resources:
+        gpu=1,
     params:
         study=study_file,
         settings=settings(fingerprint.checkpoint_fingerprint, "model"),
@@ -71,7 +54,7 @@ rule checkpoint:
 
 rule choose:
     input:
-        weights=layout.WEIGHTS,
+        run=layout.RECEIPT,
         rows=lambda w: dependencies.choice_inputs(study(w), w.model, w.seed),
     output:
         layout.CHOSEN,

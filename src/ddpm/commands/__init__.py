@@ -1,5 +1,11 @@
 """The verbs of the `ddpm` command, one module each: read files, call the numerics, write files.
 
-A verb has a one-line docstring (its help), `add_arguments(parser)` and `run(study, arguments)`.
+A new module here is a new verb. It has a docstring, whose first line is its help, `add_arguments(parser)` and
+`run(study, arguments)`. `COMPUTES = True` gives it --device and --threads; with `NEEDS_STUDY = False` it
+takes no study file and is called as `run(arguments)`. It imports torch, and what imports torch, in its
+functions, so that `ddpm --help` is quick.
 Where its files lie follows from the study alone (`ddpm.study.layout`).
 """
+
+# Modules that several verbs share.
+SHARED = frozenset({"arguments", "trained_model"})

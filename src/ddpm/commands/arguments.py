@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 
-from ddpm.errors import StudyError
+from ddpm.errors import StudyError, did_you_mean
 from ddpm.study import Study
 
 
@@ -42,7 +41,6 @@ def require_model(study: Study, model: str) -> str:
         StudyError: it has not.
     """
     if model not in study.models:
-        close = difflib.get_close_matches(model, list(study.models), n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(study.models)}"
-        raise StudyError(f"{study.file}: no model is named {model!r} ({hint})")
+        known = did_you_mean(model, list(study.models))
+        raise StudyError(f"{study.file}: no model is named {model!r}{known}")
     return model

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("ddpm")
 
+COMPUTES = True
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the verb's own arguments."""
@@ -52,22 +54,22 @@ def _terms(study: Study, model: str, arguments: argparse.Namespace, trained: Tra
     import pandas as pd
     import torch
 
-    from ddpm.data.store import read_images
+    from ddpm.data.store import open_images
     from ddpm.evaluation.bound_terms import bound_terms
 
     settings, timesteps = study.likelihood, trained.process.timesteps
-    split = read_images(study, study.model(model).dataset, arguments.split)
-    images = split[: settings.evaluated(len(split))]
-    shards = settings.shards(len(images), timesteps)
+    split = open_images(study, study.model(model).dataset, arguments.split, arguments.device)
+    count = settings.evaluated(len(split))
+    shards = settings.shards(count, timesteps)
     if not 0 <= arguments.shard < shards:
         raise StudyError(
             f"--shard {arguments.shard}: {study.file} has shards 0 to {shards - 1} of this split"
         )
-    first, last = settings.shard_range(arguments.shard, len(images), timesteps)
+    first, last = settings.shard_range(arguments.shard, count, timesteps)
     terms = bound_terms(
         trained.process,
         trained.network,
-        torch.from_numpy(images[first:last]).to(arguments.device),
+        split.rows(torch.arange(first, last)),
         first,
         settings.group_size(timesteps),
         settings.batch_size,

@@ -8,14 +8,18 @@ from typing import Any
 
 import numpy as np
 
+from ddpm.artefacts.figures.figure2 import TrajectorySettings
+from ddpm.artefacts.figures.figure7 import SharedLatentsSettings
+from ddpm.artefacts.figures.interpolation import InterpolationSettings
 from ddpm.commands.trained_model import open_trained_model
 from ddpm.errors import DataError, StudyError
 from ddpm.files import require_writable
 from ddpm.study import Study, layout
-from ddpm.study.artefacts import InterpolationSettings, SharedLatentsSettings, TrajectorySettings
 from ddpm.study.fingerprint import chain_fingerprint
 
 logger = logging.getLogger("ddpm")
+
+COMPUTES = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,16 +70,16 @@ def _chains(study: Study, model: str, figure: str, trained: Any) -> dict[str, np
 def _sources(study: Study, model: str, figure: str, settings: InterpolationSettings, device: Any) -> Any:
     import torch
 
-    from ddpm.data.store import read_images
+    from ddpm.data.store import open_images
 
-    images = read_images(study, study.model(model).dataset, "test")
+    images = open_images(study, study.model(model).dataset, "test", device)
     largest = max(max(pair) for pair in settings.pairs)
     if largest >= len(images):
         raise DataError(
             f"{study.file}: artefacts.{figure}.pairs: there is no test image {largest}, "
             f"only 0 to {len(images) - 1}"
         )
-    return torch.from_numpy(images[np.array(settings.pairs)]).to(device)
+    return images.rows(torch.tensor(settings.pairs))
 
 
 def _no_chains(study: Study, model: str, figure: str) -> dict[str, np.ndarray]:

@@ -9,6 +9,8 @@ from ddpm.errors import StudyError
 from ddpm.files import require_writable
 from ddpm.study import Study, layout
 
+COMPUTES = True
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the verb's own arguments."""

@@ -38,7 +38,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     if provenance.get("settings") != training_fingerprint(study, model):
         raise WeightsError(
             f"{study.file}: {model} seed {seed} was trained with other settings; train it again "
-            "(`ddpm train --restart`) or restore the settings"
+            "(`ddpm train`) or restore the settings"
         )
     status = str(provenance["status"])
     step, reason = _choice(study, model, seed)

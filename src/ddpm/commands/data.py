@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(study: Study, arguments: argparse.Namespace) -> None:
     """Writes the arrays and the manifest of `arguments.dataset`."""
-    from ddpm.data.sources import load_source
+    from ddpm.data.splits import load_source
     from ddpm.data.store import manifest_path, require_dataset, write_dataset
     from ddpm.files import require_writable
 

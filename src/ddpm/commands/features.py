@@ -9,6 +9,8 @@ from ddpm.study import Study, layout
 
 logger = logging.getLogger("ddpm")
 
+COMPUTES = True
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb has no arguments of its own."""

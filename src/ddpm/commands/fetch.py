@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 
+NEEDS_STUDY = False
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the files."""

@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(study: Study, arguments: argparse.Namespace) -> None:
     """Writes the figure's PNG, PDF and trace."""
-    from ddpm.artefacts.figures.saving import build_figure
+    from ddpm.artefacts.figures.drawing import build_figure
 
     for path in build_figure(study, arguments.figure):
         logger.info("wrote %s", path)

@@ -7,6 +7,7 @@ import json
 import logging
 
 from ddpm.study import Study, layout
+from ddpm.study.dependencies import metrics_inputs
 
 logger = logging.getLogger("ddpm")
 
@@ -17,16 +18,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(study: Study, arguments: argparse.Namespace) -> None:
     """Writes metrics.json and plots/*.csv of the study."""
+    from ddpm.evaluation import metrics
     from ddpm.files import write_text
-    from ddpm.versions import metrics, metrics_files
 
-    inputs = metrics_files.metrics_inputs(study)
+    inputs = metrics_inputs(study)
     numbers = metrics.metrics(inputs["rows"])
     contents = {
-        metrics_files.TRAINING_PLOT: metrics.training_plot(inputs["curves"]).to_csv(index=False),
-        metrics_files.PROGRESSIVE_PLOT: metrics.progressive_plot(inputs["progressive"]).to_csv(index=False),
-        metrics_files.CHECKPOINTS_PLOT: metrics.checkpoints_plot(inputs["checkpoints"]).to_csv(index=False),
-        metrics_files.METRICS: json.dumps(numbers, indent=2, sort_keys=True) + "\n",
+        layout.TRAINING_PLOT: metrics.training_plot(inputs["curves"]).to_csv(index=False),
+        layout.PROGRESSIVE_PLOT: metrics.progressive_plot(inputs["progressive"]).to_csv(index=False),
+        layout.CHECKPOINTS_PLOT: metrics.checkpoints_plot(inputs["checkpoints"]).to_csv(index=False),
+        layout.METRICS: json.dumps(numbers, indent=2, sort_keys=True) + "\n",
     }
     for pattern, content in contents.items():
         path = layout.path(pattern, study.name)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 
+from ddpm.artefacts.figures.figure15 import NeighboursSettings
 from ddpm.errors import StudyError
 from ddpm.study import Study, layout
-from ddpm.study.artefacts import NeighboursSettings
+
+COMPUTES = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

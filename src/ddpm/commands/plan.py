@@ -11,8 +11,12 @@ from typing import TYPE_CHECKING
 from ddpm.study import Study, dependencies
 
 if TYPE_CHECKING:
-    from ddpm.plan.jobs import Jobs
-    from ddpm.plan.speed import Speed
+    from collections.abc import Sequence
+
+    from ddpm.plan.cost import Speed
+    from ddpm.plan.jobs import Job
+
+COMPUTES = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,27 +42,26 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     from ddpm.artefacts.published import read_published
     from ddpm.plan.cost import Plan
     from ddpm.plan.guard import LIMIT_HOURS
-    from ddpm.plan.jobs import study_jobs, target_files
+    from ddpm.plan.jobs import study_jobs
     from ddpm.plan.report import advice, plan_text
 
     published = read_published(dependencies.PUBLISHED)
-    jobs = study_jobs(study, target_files(study, arguments.target))
-    plan = Plan(study, jobs, tuple(jobs.to_run), _speed(study, jobs, arguments))
+    jobs = study_jobs(study, arguments.target)
+    plan = Plan(study, jobs, _speed(study, jobs, arguments))
     text = plan_text(plan, published)
     if arguments.step_time is None and arguments.device == "cpu" and plan.total_seconds > 3600 * LIMIT_HOURS:
         text += f"\n\n{advice(plan)}"
     _print(text)
 
 
-def _speed(study: Study, jobs: Jobs, arguments: argparse.Namespace) -> Speed:
+def _speed(study: Study, jobs: Sequence[Job], arguments: argparse.Namespace) -> Speed:
     """Given by the step time, or measured for the models that the jobs left to run use."""
-    from ddpm.plan.cost import used_models
+    from ddpm.plan.cost import speed_of_rate, speed_of_step, used_models
     from ddpm.plan.guard import ASSUMED_RATE
-    from ddpm.plan.speed import speed_of_rate, speed_of_step
 
     if arguments.step_time is not None:
-        return speed_of_step(study, used_models(jobs.all, study) or list(study.models), arguments.step_time)
-    models = used_models(jobs.to_run, study)
+        return speed_of_step(study, used_models(study, jobs) or list(study.models), arguments.step_time)
+    models = used_models(study, [job for job in jobs if job.pending])
     if not models:
         # Only small work is left, whatever the machine.
         return speed_of_rate(study, ASSUMED_RATE, "this machine", [])

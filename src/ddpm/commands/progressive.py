@@ -7,6 +7,8 @@ import argparse
 from ddpm.commands.arguments import add_sample_arguments, require_model
 from ddpm.study import Study, layout
 
+COMPUTES = True
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the verb's own arguments."""

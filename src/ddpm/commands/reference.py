@@ -6,6 +6,8 @@ import argparse
 
 from ddpm.study import Study, layout
 
+COMPUTES = True
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the verb's own arguments."""

@@ -15,6 +15,8 @@ from ddpm.study.fingerprint import keeps_progress, sampling_fingerprint
 
 logger = logging.getLogger("ddpm")
 
+COMPUTES = True
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the verb's own arguments."""

@@ -29,8 +29,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
 
 
 def _table(study: Study, name: str) -> str:
-    from ddpm.artefacts.tables.rendering.markdown import from_markdown
-    from ddpm.artefacts.tables.rendering.plain_text import to_plain_text
+    from ddpm.artefacts.tables.text import from_markdown, to_plain_text
 
     path = layout.path(layout.TABLE_MARKDOWN, study.name, table=name)
     if not path.exists():

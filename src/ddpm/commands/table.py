@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(study: Study, arguments: argparse.Namespace) -> None:
     """Writes the table's CSV, Markdown, HTML and trace."""
-    from ddpm.artefacts.tables.build import build_table
+    from ddpm.artefacts.tables.table import build_table
     from ddpm.files import write_text
 
     table = build_table(study, arguments.table)

@@ -9,32 +9,28 @@ from typing import TYPE_CHECKING, Any
 from ddpm.commands.arguments import add_model_arguments, require_model, require_trained
 from ddpm.errors import StudyError
 from ddpm.provenance import git_commit, hardware
-from ddpm.study import Study
+from ddpm.study import Study, layout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from torch import Tensor
 
-    from ddpm.commands.training_job import TrainingJob
     from ddpm.training.checkpoints import Checkpoints
     from ddpm.training.loop import Training
     from ddpm.training.processes import Processes
+    from ddpm.training.run import TrainingRun
 
 logger = logging.getLogger("ddpm")
+
+COMPUTES = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the verb's own arguments."""
     add_model_arguments(parser)
     parser.add_argument(
-        "--restart", action="store_true", help="train anew; a saved state is renamed, not deleted"
-    )
-    parser.add_argument(
-        "--keep-finished",
-        action="store_true",
-        help="keep second names of the results beside the saved state; a later call puts them back should "
-        "they be deleted (for the workflow, which removes them once it has noted the end)",
+        "--restart", action="store_true", help="train anew; what is there is set aside, not deleted"
     )
     parser.add_argument(
         "--processes",
@@ -55,9 +51,9 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     """Trains, or continues training, and writes the averaged weights and the training curve."""
     model = require_model(study, arguments.model)
     require_trained(study, model)
-    from ddpm.commands.training_job import training_job
     from ddpm.training.alone import alone
     from ddpm.training.joining import joined, processes_of_torchrun, require_gpus, require_processes
+    from ddpm.training.run import training_run
 
     started = processes_of_torchrun()
     if started is not None and arguments.processes not in (1, started):
@@ -65,23 +61,25 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
             f"--processes {arguments.processes}: torchrun has started {started} processes; leave it out"
         )
     require_processes(study, model, started or arguments.processes, arguments.device)
-    job = training_job(study, model, arguments.seed)
-    if started is None and arguments.processes > 1:
+    this = training_run(study, model, arguments.seed)
+    if started is None and arguments.processes > 1 and (arguments.restart or not this.is_complete()):
         if arguments.device == "cuda":
             require_gpus(arguments.processes)
-        if arguments.restart or not job.is_complete():
-            _launch(job, arguments)
+        _launch(this, arguments)
         return
-    with joined(arguments.device) as processes, alone(job.results.weights.parent, job.title, processes):
-        if processes.of_first(processes.first and job.is_left_to_do(arguments.restart)):
-            _train(job, arguments, processes)
+    lock = layout.path(layout.TRAINING_LOCK, study.name, model=model, seed=arguments.seed)
+    with joined(arguments.device) as processes, alone(lock, this.title, processes):
+        if processes.of_first(processes.first and this.open(arguments.restart)):
+            _train(this, arguments, processes)
+        if processes.first:
+            logger.info(f"{this.title}: wrote {this.write_receipt()}")
 
 
-def _launch(job: TrainingJob, arguments: argparse.Namespace) -> None:
+def _launch(this: TrainingRun, arguments: argparse.Namespace) -> None:
     """Has the processes run this verb with the same arguments."""
     from ddpm.training.launch import launch
 
-    words = ["train", str(arguments.study), "--model", job.model, "--seed", str(job.seed)]
+    words = ["train", str(arguments.study), "--model", this.model, "--seed", str(this.seed)]
     words += ["--device", arguments.device]
     if arguments.log is not None:
         words += ["--log", str(arguments.log)]
@@ -89,56 +87,45 @@ def _launch(job: TrainingJob, arguments: argparse.Namespace) -> None:
         words += ["--threads", str(arguments.threads)]
     if arguments.restart:
         words.append("--restart")
-    if arguments.keep_finished:
-        words.append("--keep-finished")
-    logger.info(f"{job.title}: starting {arguments.processes} processes")
+    logger.info(f"{this.title}: starting {arguments.processes} processes")
     launch(words, arguments.processes)
 
 
-def _train(job: TrainingJob, arguments: argparse.Namespace, processes: Processes) -> None:
-    from ddpm.training.finished import put_in_place, write_results
-
-    training = _training(job.study, job.model, job.seed, arguments.device, processes)
+def _train(this: TrainingRun, arguments: argparse.Namespace, processes: Processes) -> None:
+    training = _training(this.study, this.model, this.seed, arguments.device, processes)
     machine = hardware(arguments.device)
-    provenance = job.provenance | {
-        "study": job.study.name,
+    provenance = this.provenance | {
+        "study": this.study.name,
         "git_commit": git_commit(),
         "execution": str(training.execution),
         "hardware": machine if processes.count == 1 else f"{processes.count} processes, each: {machine}",
     }
-    outcome = training.run(job.states, job.title, _checkpoints(job, provenance))
+    outcome = training.run(this.states, this.title, _checkpoints(this, provenance))
     if not processes.first:
         return
-    training.save(job.states)
-    provenance |= {"status": outcome.status, "updates": training.updates}
-    digest = write_results(job.kept, outcome, provenance)
-    put_in_place(job.kept, job.results)
-    logger.info(f"{job.title}: {outcome.status}, weights {digest[:12]}")
-    if arguments.keep_finished:
-        job.states.clear_saved()
-    else:
-        job.states.clear()
+    # First, so that whatever is lost of the results can be written again.
+    training.save(this.states)
+    digest = this.write_results(outcome, provenance | {"status": outcome.status, "updates": training.updates})
+    logger.info(f"{this.title}: {outcome.status}, weights {digest[:12]}")
 
 
 def _training(study: Study, model: str, seed: int, device: str, processes: Processes) -> Training:
-    import torch
-
-    from ddpm.data.store import read_images
+    from ddpm.data.store import open_images
     from ddpm.model import build_network, build_process
     from ddpm.training.loop import Training
 
     settings = study.model(model)
-    images = torch.from_numpy(read_images(study, settings.dataset, "train")).to(device)
+    images = open_images(study, settings.dataset, "train", device)
     network = build_network(study, model, seed).to(device)
     process = build_process(study, model).to(device)
     return Training(network, process, settings.diffusion.loss, settings.training, images, seed, processes)
 
 
-def _checkpoints(job: TrainingJob, provenance: dict[str, Any]) -> Checkpoints:
+def _checkpoints(this: TrainingRun, provenance: dict[str, Any]) -> Checkpoints:
     from ddpm.network.weights import TRAINED, save_weights
     from ddpm.training.checkpoints import Checkpoints
 
-    places = job.checkpoints
+    places = this.checkpoints
 
     def keep(step: int, average: Mapping[str, Tensor]) -> None:
         save_weights(places[step], average, provenance | {"status": TRAINED, "updates": step})

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from ddpm.data.splits import Splits
+from ddpm.data.splits import ImageStream, Splits
 from ddpm.errors import DataError
 from ddpm.progress import Progress
 from ddpm.study.datasets import IMAGE_SUFFIXES, ImageFolderSettings
@@ -19,7 +19,7 @@ _UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBo
 
 
 def load_image_folder(settings: ImageFolderSettings) -> Splits:
-    """Reads all images of the two folders, sorted by path.
+    """The images of the two folders, sorted by path; each is read when it is asked for.
 
     The folders right below `train`, if any, are the classes, numbered in the order of their names; `test`
     has the same ones or some of them. Images are turned as their EXIF orientation says, transparent ones
@@ -29,15 +29,15 @@ def load_image_folder(settings: ImageFolderSettings) -> Splits:
         Images uint8 [n, C, size, size] in [0, 255] and labels int64 [n]; zeros where there are no classes.
 
     Raises:
-        DataError: a folder without images, images beside the classes, an unknown class in `test`, or an
-            image that cannot be read, has more than 8 bits, or (`fit: exact`) another size.
+        DataError: a folder without images, images beside the classes, or an unknown class in `test`; when it
+            is asked for, an image that cannot be read, has more than 8 bits, or (`fit: exact`) another size.
     """
     train, test = image_files(settings.train, "train"), image_files(settings.test, "test")
     classes = _classes(settings.train, train)
     return Splits(
-        _read_all(settings.train, train, settings),
+        _stream(settings.train, train, settings),
         _labels(settings.train, train, classes),
-        _read_all(settings.test, test, settings),
+        _stream(settings.test, test, settings),
         _labels(settings.test, test, classes),
     )
 
@@ -96,15 +96,17 @@ def _labels(folder: str, files: Sequence[Path], classes: Sequence[str]) -> np.nd
     return labels
 
 
-def _read_all(folder: str, files: Sequence[Path], settings: ImageFolderSettings) -> np.ndarray:
-    images = np.empty((len(files), *settings.image_shape), dtype=np.uint8)
-    with Progress(f"read {folder}", len(files), "images") as progress:
-        for index, path in enumerate(files):
-            image = _fitted(Path(folder, path), _opened(Path(folder, path), settings.channels), settings)
-            pixels = np.asarray(image).reshape(settings.image_size, settings.image_size, settings.channels)
-            images[index] = pixels.transpose(2, 0, 1)
-            progress.advance()
-    return images
+def _stream(folder: str, files: Sequence[Path], settings: ImageFolderSettings) -> ImageStream:
+    def images() -> Iterator[np.ndarray]:
+        with Progress(f"read {folder}", len(files), "images") as progress:
+            for file in files:
+                path = Path(folder, file)
+                image = _fitted(path, _opened(path, settings.channels), settings)
+                pixels = np.asarray(image).reshape(*image.size, settings.channels)
+                yield pixels.transpose(2, 0, 1)
+                progress.advance()
+
+    return ImageStream((len(files), *settings.image_shape), images())
 
 
 def _opened(path: Path, channels: int) -> Image.Image:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ddpm.data.splits import Splits
+from ddpm.data.arrays import is_large, read_array, reason, record_hash, write_array
+from ddpm.data.splits import ImageStream, Splits
 from ddpm.errors import DataError, StudyError
-from ddpm.files import atomic_path, sha256, write_text
+from ddpm.files import atomic_path, write_text
 from ddpm.study import Study, layout
 from ddpm.study.fingerprint import dataset_fingerprint
+
+if TYPE_CHECKING:
+    from ddpm.data.images import Images
 
 Split = Literal["train", "test"]
 Manifest = dict[str, Any]
@@ -29,25 +34,34 @@ _PATTERNS = {
 def write_dataset(study: Study, dataset: str, splits: Splits) -> Manifest:
     """Writes the four arrays of a data set, then its manifest, each atomically.
 
+    No array is put in its place before all are written.
+
     Returns:
         The manifest: `dataset`, `source`, `settings` (fingerprint), `shape` [C, H, W], `counts` (images of
-        each split), `arrays` (file, shape, dtype, bytes and SHA-256 of each), and `data_hash`, the SHA-256
-        over the arrays' hashes, which weights, samples and measurements record.
+        each split), `arrays` (`Description`), and `data_hash`, the SHA-256 over the arrays' hashes, which
+        weights, samples and measurements record.
 
     Raises:
-        DataError: the source gave arrays of another shape or dtype than its settings say.
+        DataError: the source gave arrays of another shape or dtype than its settings say, or cannot read an
+            image.
         OutputError: the folder cannot be written.
     """
     _check_splits(study, dataset, splits)
-    arrays = {
-        name: _write_array(_path(study, dataset, name), array) for name, array in splits._asdict().items()
-    }
+    paths = {name: _path(study, dataset, name) for name in _PATTERNS}
+    with contextlib.ExitStack() as stack:
+        temporary = {name: stack.enter_context(atomic_path(path)) for name, path in paths.items()}
+        arrays = {
+            name: write_array(paths[name], temporary[name], array) for name, array in splits._asdict().items()
+        }
+    for name, path in paths.items():
+        if is_large(arrays[name]):
+            record_hash(path, arrays[name]["sha256"])
     manifest: Manifest = {
         "dataset": dataset,
         "source": study.datasets[dataset].source,
         "settings": dataset_fingerprint(study, dataset),
         "shape": list(study.datasets[dataset].image_shape),
-        "counts": {"train": len(splits.train_images), "test": len(splits.test_images)},
+        "counts": {"train": len(splits.train_labels), "test": len(splits.test_labels)},
         "arrays": arrays,
         "data_hash": _data_hash(arrays),
     }
@@ -70,7 +84,7 @@ def read_manifest(study: Study, dataset: str) -> Manifest:
         consistent = manifest["data_hash"] == _data_hash(manifest["arrays"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
-            f"{path}: no readable manifest ({_reason(error)}); {_remedy(study, dataset)}"
+            f"{path}: no readable manifest ({reason(error)}); {_remedy(study, dataset)}"
         ) from error
     if written != dataset_fingerprint(study, dataset) or shape != list(study.datasets[dataset].image_shape):
         raise DataError(
@@ -82,27 +96,34 @@ def read_manifest(study: Study, dataset: str) -> Manifest:
     return manifest
 
 
-def read_images(study: Study, dataset: str, split: Split, *, verify: bool = True) -> np.ndarray:
+def read_images(study: Study, dataset: str, split: Split) -> np.ndarray:
     """The images of a split, uint8 [n, C, H, W] in [0, 255].
 
-    Args:
-        study: the study.
-        dataset: a key of `datasets`.
-        split: "train" or "test".
-        verify: compare the file's SHA-256 with the manifest (about 1 s for each GB); shape, dtype and
-            size are compared in any case.
+    Those of more than `ddpm.data.arrays.LARGEST_IN_MEMORY` bytes are a read-only memory map, of which a slice
+    reads no more than itself.
 
     Raises:
         StudyError: the study names no such data set.
         DataError: the array is missing, truncated, has another shape or dtype than the manifest says, or
             other content.
     """
-    return _read_array(study, dataset, f"{split}_images", verify)
+    return _read(study, dataset, f"{split}_images")
 
 
-def read_labels(study: Study, dataset: str, split: Split, *, verify: bool = True) -> np.ndarray:
-    """The labels of a split, int64 [n]; arguments and errors as for `read_images`."""
-    return _read_array(study, dataset, f"{split}_labels", verify)
+def open_images(study: Study, dataset: str, split: Split, device: str) -> Images:
+    """The images of a split for a reader on a device ("cpu", "cuda"); errors as for `read_images`."""
+    import torch
+
+    from ddpm.data.images import Images
+
+    array = read_images(study, dataset, split)
+    is_mapped = isinstance(array, np.memmap)
+    return Images(array if is_mapped else torch.from_numpy(array).to(device), device)
+
+
+def read_labels(study: Study, dataset: str, split: Split) -> np.ndarray:
+    """The labels of a split, int64 [n]; errors as for `read_images`."""
+    return _read(study, dataset, f"{split}_labels")
 
 
 def manifest_path(study: Study, dataset: str) -> Path:
@@ -125,30 +146,19 @@ def _path(study: Study, dataset: str, name: str) -> Path:
 def _check_splits(study: Study, dataset: str, splits: Splits) -> None:
     shape = study.datasets[dataset].image_shape
     for split in ("train", "test"):
-        images: np.ndarray = getattr(splits, f"{split}_images")
+        images: np.ndarray | ImageStream = getattr(splits, f"{split}_images")
         labels: np.ndarray = getattr(splits, f"{split}_labels")
-        if images.dtype != np.uint8 or images.shape[1:] != shape:
+        dtype = images.dtype if isinstance(images, np.ndarray) else np.dtype(np.uint8)
+        if dtype != np.uint8 or images.shape[1:] != shape:
             raise DataError(
-                f"datasets.{dataset}: the {split} images are {images.dtype} {list(images.shape)}, "
+                f"datasets.{dataset}: the {split} images are {dtype} {list(images.shape)}, "
                 f"not uint8 [n, {', '.join(map(str, shape))}]; check the source"
             )
         if labels.dtype != np.int64 or labels.shape != images.shape[:1]:
             raise DataError(
                 f"datasets.{dataset}: the {split} labels are {labels.dtype} {list(labels.shape)}, "
-                f"not int64 [{len(images)}]; check the source"
+                f"not int64 [{images.shape[0]}]; check the source"
             )
-
-
-def _write_array(path: Path, array: np.ndarray) -> dict[str, Any]:
-    with atomic_path(path) as temporary:
-        np.save(temporary, array, allow_pickle=False)
-    return {
-        "file": path.name,
-        "shape": list(array.shape),
-        "dtype": str(array.dtype),
-        "bytes": path.stat().st_size,
-        "sha256": sha256(path),
-    }
 
 
 def _data_hash(arrays: dict[str, Any]) -> str:
@@ -156,29 +166,9 @@ def _data_hash(arrays: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()
 
 
-def _read_array(study: Study, dataset: str, name: str, verify: bool) -> np.ndarray:
+def _read(study: Study, dataset: str, name: str) -> np.ndarray:
     expected = read_manifest(study, dataset)["arrays"][name]
-    path = _path(study, dataset, name)
-    remedy = _remedy(study, dataset)
-    try:
-        size = path.stat().st_size
-        if size < expected["bytes"]:
-            raise DataError(f"{path}: is truncated, {size} of {expected['bytes']} bytes; {remedy}")
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path}: not a readable array ({_reason(error)}); {remedy}") from error
-    if str(array.dtype) != expected["dtype"] or list(array.shape) != expected["shape"]:
-        raise DataError(
-            f"{path}: is {array.dtype} {list(array.shape)}, but its manifest says "
-            f"{expected['dtype']} {expected['shape']}; {remedy}"
-        )
-    if verify and sha256(path) != expected["sha256"]:
-        raise DataError(f"{path}: its content differs from the SHA-256 in its manifest; {remedy}")
-    return array
-
-
-def _reason(error: Exception) -> str:
-    return "no such file" if isinstance(error, FileNotFoundError) else f"{type(error).__name__}: {error}"
+    return read_array(_path(study, dataset, name), expected, _remedy(study, dataset))
 
 
 def _remedy(study: Study, dataset: str) -> str:

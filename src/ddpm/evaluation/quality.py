@@ -8,7 +8,6 @@ alone and would hand out another set's features).
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import math
 import tempfile
 from collections.abc import Collection, Iterator
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ddpm.data.arrays import content_hash
 from ddpm.errors import DataError
 from ddpm.evaluation.feature_cache import FeatureCache
 from ddpm.evaluation.features import Extractor, ImageDataset, open_extractor
@@ -118,9 +118,7 @@ def missing_scores(metrics: Collection[str], split: str, reason: str) -> list[Sc
 
 def _content_name(images: np.ndarray, judge: Judge) -> str:
     """A cache name that changes with the images, the extractor's weights, and how it is computed."""
-    content = hashlib.sha256(f"{images.dtype} {images.shape}".encode())
-    content.update(np.ascontiguousarray(images).data)
-    return f"{content.hexdigest()[:32]}-{judge.extractor.weights_hash[:32]}-float32"
+    return f"{content_hash(images)[:32]}-{judge.extractor.weights_hash[:32]}-float32"
 
 
 def _check(generated: np.ndarray, reference: np.ndarray, extractor: Extractor) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
-from collections.abc import Iterable
+from collections.abc import Sequence
 
-from ddpm.plan.cost import Plan
-from ddpm.plan.jobs import study_jobs
-from ddpm.plan.speed import speed_of_rate
+from ddpm.plan.cost import Plan, speed_of_rate
+from ddpm.plan.jobs import Job
 from ddpm.study import Study, dependencies
 
 LIMIT_HOURS = 24.0
@@ -17,44 +15,25 @@ ASSUMED_RATE = 200e9
 NETWORK_KINDS = frozenset({"training", "sampling", "likelihood", "checkpoint selection"})
 
 
-@dataclasses.dataclass(frozen=True)
-class Refusal:
-    """Work that should not start here: its plan with what to run instead, and the reason."""
-
-    plan: str
-    reason: str
-
-
-def refusal(study: Study, outputs: Iterable[str]) -> Refusal | None:
-    """Why these jobs of a study should not start here; None if they may.
+def refusal(study: Study, jobs: Sequence[Job]) -> str | None:
+    """Why jobs that are about to run should not start here, after their plan; None if they may.
 
     Nothing is measured, and torch is loaded only to look for a GPU if the work is long.
-
-    Args:
-        study: the study.
-        outputs: files that jobs which are about to run will write.
     """
-    outputs = set(outputs)
-    jobs = study_jobs(study, sorted(outputs))
-    to_run = tuple(job for job in jobs.all if not outputs.isdisjoint(job.outputs))
     rate = f"{ASSUMED_RATE / 1e9:.0f} GFLOP/s"
     note = f"Assumed, not measured: {rate}. `ddpm plan {study.file}` measures this machine."
-    plan = Plan(study, jobs, to_run, speed_of_rate(study, ASSUMED_RATE, "this machine's processor", [note]))
+    plan = Plan(study, jobs, speed_of_rate(study, ASSUMED_RATE, "this machine's processor", [note]))
     hours = sum(seconds for kind, seconds in plan.seconds_by_kind.items() if kind in NETWORK_KINDS) / 3600
     if hours <= LIMIT_HOURS or has_gpu():
         return None
-    return Refusal(
-        _text(plan),
-        f"Nothing was started: there is no GPU here, and {study.file} would take more than {LIMIT_HOURS:.0f} "
-        "hours.\nTo start it all the same: snakemake ... --config allow_cpu=true",
-    )
-
-
-def _text(plan: Plan) -> str:
     from ddpm.artefacts.published import read_published
     from ddpm.plan.report import advice, plan_text
 
-    return f"{plan_text(plan, read_published(dependencies.PUBLISHED))}\n\n{advice(plan)}\n"
+    return (
+        f"{plan_text(plan, read_published(dependencies.PUBLISHED))}\n\n{advice(plan)}\n\n"
+        f"Nothing was started: there is no GPU here, and {study.file} would take more than {LIMIT_HOURS:.0f} "
+        "hours.\nTo start it all the same: snakemake ... --config allow_cpu=true"
+    )
 
 
 def has_gpu() -> bool:

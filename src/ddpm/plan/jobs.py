@@ -1,127 +1,120 @@
-"""The jobs that the workflow runs for some targets, found backwards from them through the rules."""
+"""The jobs that the workflow runs for some targets, as Snakemake finds them."""
 
 from __future__ import annotations
 
+import concurrent.futures
+import csv
 import dataclasses
 import difflib
 import functools
-from collections.abc import Iterable, Sequence
+import importlib.util
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from ddpm.errors import StudyError
-from ddpm.plan.rules import matching_rule
+from ddpm.errors import DDPMError, StudyError
 from ddpm.study import Study, layout
 
+REPOSITORY = Path(__file__).parents[3]
 
-@dataclasses.dataclass(frozen=True)
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class Job:
     """One job.
 
     Attributes:
         rule: its rule's name.
-        wildcards: names and values, such as ("model", "epsilon_L_simple"), in the order of the path.
-        inputs, outputs: files.
+        wildcards: values by name, such as "model" and "seed".
+        inputs: files; of a job that is done, none.
+        outputs: files.
+        pending: whether it is left to run.
     """
 
     rule: str
-    wildcards: tuple[tuple[str, str], ...]
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
+    wildcards: Mapping[str, str]
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    pending: bool = True
 
     def __getitem__(self, wildcard: str) -> str:
-        return dict(self.wildcards)[wildcard]
-
-    def has(self, wildcard: str) -> bool:
-        """Whether the rule has this wildcard."""
-        return wildcard in dict(self.wildcards)
+        return self.wildcards[wildcard]
 
 
-@dataclasses.dataclass(frozen=True)
-class Jobs:
-    """All jobs that some targets depend on: `all`, each after those that it depends on."""
-
-    all: tuple[Job, ...]
-    targets: tuple[str, ...]
-
-    @functools.cached_property
-    def makers(self) -> dict[str, Job]:
-        """The job that makes each file."""
-        return {output: job for job in self.all for output in job.outputs}
-
-    def dependencies(self, job: Job) -> list[Job]:
-        """The jobs that make the inputs of a job."""
-        return list(dict.fromkeys(self.makers[file] for file in job.inputs if file in self.makers))
-
-    @functools.cached_property
-    def lacking(self) -> frozenset[Job]:
-        """The jobs of which a file is missing that is asked for or that another job takes."""
-        used = {*self.targets, *(file for job in self.all for file in job.inputs)}
-        missing = {file for file in used & self.makers.keys() if not Path(file).exists()}
-        return frozenset(self.makers[file] for file in missing)
-
-    @functools.cached_property
-    def to_run(self) -> list[Job]:
-        """The jobs that are left: of the missing files, those that are asked for or needed on the way.
-
-        As Snakemake: a missing file that only finished jobs used is not made again, and what depends on
-        a file that is made anew is made anew too. What is out of date, only Snakemake knows.
-        """
-        wanted = {self.makers[file] for file in self.targets if file in self.makers}
-        left = wanted & self.lacking
-        size = -1
-        while size != len(left):
-            size = len(left)
-            for job in self.all:
-                if any(dependency in left for dependency in self.dependencies(job)):
-                    left.add(job)
-            for job in reversed(self.all):
-                if job in left:
-                    left.update(self.lacking.intersection(self.dependencies(job)))
-        return [job for job in self.all if job in left]
-
-
-def study_jobs(study: Study, targets: Sequence[str]) -> Jobs:
-    """The jobs of a study for some files.
+def study_jobs(study: Study, targets: Sequence[str]) -> list[Job]:
+    """All jobs that some targets of a study depend on. What is left to run is what Snakemake says.
 
     Args:
         study: the study.
-        targets: files, as `target_files` gives them.
+        targets: tables and figures by name, `index`, or files; none for all of the study.
+
+    Raises:
+        StudyError: the study does not build such a target.
+        DDPMError: Snakemake is not installed, or ends with an error.
     """
-    found: dict[str, Job] = {}
-    given: set[str] = set()
-    ordered: dict[Job, None] = {}
-
-    def visit(file: str) -> None:
-        if file in found or file in given:
-            return
-        job = _maker(study, file)
-        if job is None:
-            given.add(file)
-            return
-        found.update((output, job) for output in job.outputs)
-        for needed in job.inputs:
-            visit(needed)
-        ordered[job] = None
-
-    for target in targets:
-        visit(target)
-    return Jobs(tuple(ordered), tuple(targets))
+    words = [*target_files(study, targets), "--"]
+    calls = (["--summary", *words], ["--dry-run", *words])
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        summary, dry_run = pool.map(functools.partial(_snakemake, study.file), calls)
+    return summarised_jobs(summary, printed_inputs(dry_run))
 
 
-def _maker(study: Study, file: str) -> Job | None:
-    match = matching_rule(study, file)
-    if match is None:
-        return None
-    rule, wildcards = match
-    inputs, outputs = rule.inputs(study, wildcards), rule.filled(study, wildcards)
-    return Job(rule.name, tuple(wildcards.items()), tuple(inputs), outputs)
+def summarised_jobs(summary: str, inputs: Mapping[str, tuple[str, ...]]) -> list[Job]:
+    """The jobs of `snakemake --summary`, each with the inputs that are known of its outputs."""
+    outputs: dict[Any, list[str]] = {}
+    for row in csv.DictReader(summary.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE):
+        file, pending = row["output_file"], row["plan"] == "update pending"
+        if pending and file not in inputs:
+            raise DDPMError(f"Snakemake's dry run does not show the job that makes {file}")
+        outputs.setdefault((row["rule"], pending, *wildcards(file).items()), []).append(file)
+    return [
+        Job(rule, dict(pairs), inputs.get(files[0], ()), tuple(files), pending)
+        for (rule, pending, *pairs), files in outputs.items()
+    ]
+
+
+def printed_inputs(dry_run: str) -> dict[str, tuple[str, ...]]:
+    """The inputs of each job in the text of `snakemake --dry-run`, by each of its outputs."""
+    found = {}
+    for block in re.split(r"^(?=(?:local)?rule \w+:$)", dry_run, flags=re.MULTILINE)[1:]:
+        named = dict(re.findall(r"^    (input|output): (.*)$", block, re.MULTILINE))
+        # Flags of the rule stand behind a file: "resources/x (update)".
+        inputs, outputs = (
+            tuple(re.sub(r" \([a-z, ]+\)$", "", file) for file in named.get(role, "").split(", ") if file)
+            for role in ("input", "output")
+        )
+        found.update(dict.fromkeys(outputs, inputs))
+    return found
+
+
+def wildcards(file: str) -> dict[str, str]:
+    """The wildcards of a file of a study by its path; none for a path that `ddpm.study.layout` lacks."""
+    matches = (expression.fullmatch(file) for expression in _expressions())
+    return next((match.groupdict() for match in matches if match is not None), {})
+
+
+@functools.cache
+def _expressions() -> list[re.Pattern[str]]:
+    name = r"[A-Za-z0-9][A-Za-z0-9_-]*"
+    values = {"home": f"results(?:/{name})?", "file": ".+"}
+
+    def expression(pattern: str) -> re.Pattern[str]:
+        parts = re.split(r"\{(\w+)\}", pattern)
+        groups = [f"(?P<{part}>{values.get(part, name)})" for part in parts[1::2]]
+        texts = [re.escape(part) for part in parts[::2]]
+        return re.compile("".join(text + group for text, group in zip(texts, [*groups, ""], strict=True)))
+
+    constants = {key: value for key, value in vars(layout).items() if key.isupper()}
+    return [expression(value) for value in constants.values() if isinstance(value, str)]
 
 
 def target_files(study: Study, targets: Iterable[str]) -> list[str]:
     """The files of some targets: tables and figures by name, `index`, or paths; all of them for none.
 
     Raises:
-        StudyError: the study does not build such a target.
+        StudyError: the study has no such table or figure, or the path is not among its results.
     """
     home, chosen = layout.home(study.name), study.artefacts.chosen
     files = {name: [layout.TABLE.format(home=home, table=name)] for name in study.artefacts.tables}
@@ -130,26 +123,32 @@ def target_files(study: Study, targets: Iterable[str]) -> list[str]:
             pattern.format(home=home, figure=name) for pattern in (layout.FIGURE_PNG, layout.FIGURE_PDF)
         ]
     files["index"] = [layout.INDEX.format(home=home)]
-    wanted = list(targets) or [*chosen, "index"]
-    return [file for name in wanted for file in files.get(name) or [_checked_path(study, name, list(files))]]
+    for target in targets:
+        if target not in files and wildcards(target).get("home") != home:
+            close = difflib.get_close_matches(target, files, n=1)
+            known = f"known: {', '.join(files)}, or a file under its results"
+            hint = f"did you mean {close[0]!r}?" if close else known
+            raise StudyError(
+                f"{study.file}: --target {target}: this study builds no such table, figure or file ({hint})"
+            )
+    return [file for name in (list(targets) or [*chosen, "index"]) for file in files.get(name, [name])]
 
 
-def _checked_path(study: Study, target: str, names: list[str]) -> str:
-    if "/" in target and matching_rule(study, target) is not None and _buildable(study, target):
-        return target
-    close = difflib.get_close_matches(target, names, n=1)
-    hint = (
-        f"did you mean {close[0]!r}?" if close else f"known: {', '.join(names)}, or a file under its results"
-    )
-    raise StudyError(
-        f"{study.file}: --target {target}: this study builds no such table, figure or file ({hint})"
-    )
-
-
-def _buildable(study: Study, file: str) -> bool:
-    """Whether the names in a path are the study's: models, data sets, artefacts."""
-    try:
-        study_jobs(study, [file])
-    except (KeyError, ValueError):
-        return False
-    return True
+def _snakemake(study_file: str, words: Sequence[str]) -> str:
+    """What Snakemake prints for some words on its command line."""
+    if importlib.util.find_spec("snakemake") is None:
+        raise DDPMError("a plan needs Snakemake, which knows the jobs: pip install -r envs/requirements.txt")
+    folders = [folder for folder in (Path(), REPOSITORY) if (folder / "Snakefile").exists()]
+    if not folders:
+        raise DDPMError(
+            "a plan needs the workflow: there is no Snakefile here; call it in the project's folder"
+        )
+    command = [sys.executable, "-m", "snakemake", "-s", str(folders[0] / "Snakefile"), *words]
+    run = subprocess.run(command, capture_output=True, text=True)
+    if run.returncode:
+        # The rest is where in the workflow it happened.
+        told = (
+            (run.stdout + run.stderr).rpartition("Building DAG of jobs...\n")[2].partition("\nTraceback")[0]
+        )
+        raise DDPMError(f"{study_file}: Snakemake finds no plan for it:\n{told.strip()}")
+    return run.stdout

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator, Sequence
+import dataclasses
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -11,21 +13,20 @@ import torch
 from ddpm.diffusion.sampler import reverse_process
 from ddpm.model import build_network, build_process
 from ddpm.network.execution import Execution
-from ddpm.plan.measure_features import measured_features
+from ddpm.plan.cost import Speed, features_flops, training_flops
 from ddpm.plan.network_cost import model_cost
-from ddpm.plan.speed import ModelSpeed, Speed, features_flops, training_flops
-from ddpm.plan.timing import timed
 from ddpm.progress import Progress
 from ddpm.provenance import hardware
 from ddpm.sampling.shards import initial_noise, step_noise
 from ddpm.study import Study
-from ddpm.study.models import TrainingSettings
 from ddpm.training.batches import Batch
 from ddpm.training.loop import Training
 
-logger = logging.getLogger("ddpm")
-
 BUDGET_SECONDS = 40.0
+MOST_REPEATS = 10
+# On a processor, batches whose call would take longer than this are measured smaller and scaled.
+LONGEST_CALL_SECONDS = 10.0
+PROBE_BATCH = 2
 
 
 def measured_speed(study: Study, models: Sequence[str], device: str, budget: float = BUDGET_SECONDS) -> Speed:
@@ -33,63 +34,59 @@ def measured_speed(study: Study, models: Sequence[str], device: str, budget: flo
 
     Args:
         study: the study.
-        models: those whose speed is needed.
+        models: those whose speed is needed, at least one.
         device: "cpu" or "cuda".
         budget: seconds for all calls together; warm-up and the first call of each are made in any case.
     """
     groups: dict[Any, list[str]] = {}
     for name in models:
         groups.setdefault(_alike(study, name, device), []).append(name)
-    speeds: dict[str, ModelSpeed] = {}
+    steps: dict[str, float] = {}
+    evaluations: dict[str, float] = {}
     notes = [f"Measured on {hardware(device)}, as busy as it was just now; medians."]
-    share = budget / (2 * len(groups) + 1)
-    with Progress("measure this machine", 2 * len(groups) + 1, "speeds") as progress:
+    with Progress("measure this machine", 2 * len(groups), "speeds") as progress:
         for names in groups.values():
-            speed, note = _group_speed(study, names[0], device, share, progress)
+            step, evaluation, note = _measured(study, names[0], device, budget / (2 * len(groups)), progress)
+            steps |= dict.fromkeys(names, step)
+            evaluations |= dict.fromkeys(names, evaluation)
             notes.append(note)
-            speeds |= {name: _scaled(study, speed, names[0], name) for name in names}
-        features, note = _features_seconds(study, speeds, device)
-        progress.advance()
-    return Speed(hardware(device), speeds, features, (*notes, note))
+    rate = max(model_cost(study, name).flops / seconds for name, seconds in evaluations.items())
+    features = features_flops(study) / rate
+    notes.append(
+        f"Feature extractor: {features:.2g} s an image, from its number of operations; not measured."
+    )
+    return Speed(hardware(device), steps, evaluations, features, tuple(notes))
+
+
+def _measured(
+    study: Study, model: str, device: str, share: float, progress: Progress
+) -> tuple[float, float, str]:
+    """Seconds of a training step and of a network input, and the two in words."""
+    training, calls = _training(study, model, device), study.sampling.batch_size
+    batch, parts = training.settings.batch_size, training.settings.gradient_clip_shards
+    step = timed(lambda size: _training_steps(training, size), batch, parts, device, share)
+    progress.advance()
+    call = timed(lambda size: _sampling_steps(study, training, size), calls, 1, device, share)
+    progress.advance()
+    seconds, evaluation = step.seconds * batch / step.batch, call.seconds / call.batch
+    rate = training_flops(study, model) / seconds
+    note = (
+        f"{model}: {seconds:.3g} s for a training step of batch {batch} ({step.text(batch)}; "
+        f"{rate / 1e9:,.0f} GFLOP/s); {evaluation:.3g} s for an image forward ({call.text(calls)})."
+    )
+    return seconds, evaluation, note
 
 
 def _alike(study: Study, model: str, device: str) -> Any:
     """Equal for models that are measured together: learned variance is a few output channels more."""
     settings = study.model(model)
-    shape = study.datasets[settings.dataset].image_shape
-    parts = _parts(settings.training, device)
-    return settings.network.model_dump_json(), shape, settings.training.batch_size, parts
+    shape, training = study.datasets[settings.dataset].image_shape, settings.training
+    return settings.network.model_dump_json(), shape, training.batch_size, _parts(study, model, device)
 
 
-def _parts(training: TrainingSettings, device: str) -> int:
+def _parts(study: Study, model: str, device: str) -> int:
     """Parts of a batch that are clipped apart; a processor takes the same time for small parts as for one."""
-    return 1 if device == "cpu" else training.gradient_clip_shards
-
-
-def _scaled(study: Study, speed: ModelSpeed, measured: str, model: str) -> ModelSpeed:
-    ratio = model_cost(study, model).flops / model_cost(study, measured).flops
-    return ModelSpeed(speed.step * ratio, speed.evaluation * ratio)
-
-
-def _group_speed(
-    study: Study, model: str, device: str, share: float, progress: Progress
-) -> tuple[ModelSpeed, str]:
-    settings = study.model(model)
-    batch, calls = settings.training.batch_size, study.sampling.batch_size
-    training = _training(study, model, device)
-    parts = _parts(settings.training, device)
-    step = timed(lambda size: _training_steps(training, size), batch, parts, device, share)
-    progress.advance()
-    evaluation = timed(lambda size: _sampling_steps(study, training, size), calls, 1, device, share)
-    progress.advance()
-    speed = ModelSpeed(step.seconds * batch / step.batch, evaluation.seconds / evaluation.batch)
-    rate = training_flops(study, model) / speed.step
-    note = (
-        f"{model}: {speed.step:.3g} s for a training step of batch {batch} ({step.text(batch)}; "
-        f"{rate / 1e9:,.0f} GFLOP/s); {speed.evaluation:.3g} s for an image forward "
-        f"({evaluation.text(calls)})."
-    )
-    return speed, note
+    return 1 if device == "cpu" else study.model(model).training.gradient_clip_shards
 
 
 def _training(study: Study, model: str, device: str) -> Training:
@@ -98,7 +95,7 @@ def _training(study: Study, model: str, device: str) -> Training:
     images = torch.randint(256, (settings.training.batch_size, *shape), dtype=torch.uint8)
     network = build_network(study, model, seed=0).to(device)
     process = build_process(study, model).to(device)
-    parts = {"gradient_clip_shards": _parts(settings.training, device)}
+    parts = {"gradient_clip_shards": _parts(study, model, device)}
     optimisation = settings.training.model_copy(update=parts)
     return Training(network, process, settings.diffusion.loss, optimisation, images.to(device), seed=0)
 
@@ -116,7 +113,7 @@ def _sampling_steps(study: Study, training: Training, size: int) -> Iterator[Non
     """Reverse steps of `size` images, one at a time; they start again when the chain is finished."""
     network, process = training.network.eval(), training.process
     Execution(study.sampling.precision).apply(network)
-    shape = tuple(training.batches.images.shape[1:])
+    shape = training.network.image_shape
     index = torch.arange(size, device=process.beta.device)
     while True:
         x = initial_noise(0, index, process.timesteps, shape)
@@ -126,14 +123,62 @@ def _sampling_steps(study: Study, training: Training, size: int) -> Iterator[Non
             yield
 
 
-def _features_seconds(study: Study, speeds: dict[str, ModelSpeed], device: str) -> tuple[float, str]:
-    """Seconds of an image through the feature extractor, measured where its weights are there."""
-    measured = measured_features(study, device)
-    if measured is not None:
-        return measured, f"Feature extractor: {measured:.3g} s an image."
-    rate = max(model_cost(study, name).flops / speed.evaluation for name, speed in speeds.items())
-    seconds = features_flops(study) / rate
-    return (
-        seconds,
-        f"Feature extractor: {seconds:.2g} s an image, from its number of operations; not measured.",
-    )
+@dataclasses.dataclass(frozen=True)
+class Timing:
+    """Median seconds of a call on `batch` images, over `repeats` calls."""
+
+    seconds: float
+    batch: int
+    repeats: int
+
+    def text(self, full: int) -> str:
+        """The timing in words; `full` is the batch size that the study has."""
+        scaled = f", scaled linearly to {full}" if self.batch != full else ""
+        plural = "s" if self.repeats > 1 else ""
+        return f"{self.repeats} call{plural} on {self.batch} images{scaled}"
+
+
+def timed(
+    steps: Callable[[int], Iterator[None]], full: int, multiple: int, device: str, budget: float
+) -> Timing:
+    """Median time of a call after one for warm-up, on a smaller batch where the full one takes too long.
+
+    Args:
+        steps: gives an endless iterator of calls on a batch of some size.
+        full: the batch size that is wanted.
+        multiple: the batch must be a multiple of it, which divides `full`.
+        device: "cpu" or "cuda".
+        budget: seconds for all calls; two of the smallest size are made in any case.
+    """
+    started = time.monotonic()
+    batch = full
+    if device == "cpu":
+        batch = max(multiple, min(PROBE_BATCH, full))
+        calls = steps(batch)
+        next(calls)
+        probe = _call_seconds(calls, device)
+        left = budget - (time.monotonic() - started)
+        # As large as lets the warm-up and three calls fit into what is left.
+        fitting = int(min(left / 4, LONGEST_CALL_SECONDS) / probe * batch)
+        if fitting <= batch:
+            return Timing(probe, batch, 1)
+        batch = min(full, fitting // multiple * multiple)
+    calls = steps(batch)
+    next(calls)
+    times = [_call_seconds(calls, device)]
+    while len(times) < MOST_REPEATS and time.monotonic() - started < budget:
+        times.append(_call_seconds(calls, device))
+    return Timing(statistics.median(times), batch, len(times))
+
+
+def _call_seconds(calls: Iterator[None], device: str) -> float:
+    _wait(device)
+    started = time.perf_counter()
+    next(calls)
+    _wait(device)
+    return time.perf_counter() - started
+
+
+def _wait(device: str) -> None:
+    if device == "cuda":
+        torch.cuda.synchronize()

@@ -1,12 +1,13 @@
-"""Parameters and operations of a network, counted from its settings without building it.
+"""Parameters, operations and memory of a network, counted from its settings without building it.
 
 Building the network would load torch, which the guard that every run of the workflow passes through
-cannot wait for; a test holds these numbers against torch's own count of the U-Net.
+cannot wait for; tests hold these numbers against torch's own counts of the U-Net.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
 
 from ddpm.study import Study
 from ddpm.study.models import NetworkSettings
@@ -17,30 +18,74 @@ INCEPTION_FLOPS = 11.43e9
 TRAINING_TO_FORWARD = 3
 
 
+FLOAT_BYTES = 4
+# Of a number in the network's body, where autocast computes with it (`ddpm.network.execution`).
+WORKING_BYTES = {"float32": 4, "tf32": 4, "bfloat16": 2}
+
+
 @dataclasses.dataclass(frozen=True)
 class NetworkCost:
-    """Number of parameters, and floating-point operations (a multiply-add is two) of one image forward.
+    """What a network, or some layers of it, costs.
 
-    Convolutions, linear layers and attention's products are counted; norms and activations are not
-    (as torch.utils.flop_counter).
+    Attributes:
+        parameters: their number.
+        flops: floating-point operations (a multiply-add is two) of one image forward. Convolutions, linear
+            layers and attention's products are counted; norms and activations are not (as
+            torch.utils.flop_counter).
+        kept: bytes of one image's activations that a GPU keeps for the backward pass.
+        live: bytes of one image's activations at once, at most, where no gradient is asked for.
     """
 
     parameters: int
     flops: int
+    kept: int = 0
+    live: int = 0
 
     def __add__(self, other: NetworkCost) -> NetworkCost:
-        return NetworkCost(self.parameters + other.parameters, self.flops + other.flops)
+        return NetworkCost(
+            self.parameters + other.parameters,
+            self.flops + other.flops,
+            self.kept + other.kept,
+            max(self.live, other.live),
+        )
 
 
-def model_cost(study: Study, model: str) -> NetworkCost:
-    """The cost of a model's U-Net."""
+def model_cost(study: Study, model: str, precision: str = "float32") -> NetworkCost:
+    """The cost of a model's U-Net, computed in some precision."""
     settings = study.model(model)
     shape = study.datasets[settings.dataset].image_shape
-    return unet_cost(settings.network, shape, 2 if settings.diffusion.variance == "learned" else 1)
+    multiple = 2 if settings.diffusion.variance == "learned" else 1
+    return unet_cost(settings.network, shape, multiple, WORKING_BYTES[precision])
+
+
+def training_bytes(study: Study, model: str) -> int:
+    """Memory of a GPU that trains a model, estimated: its parameters' vectors, activations, the images.
+
+    The vectors are weights, average, two moments and the gradient; a sixth where gradients are clipped in
+    shards, which are computed one after another. Not counted: the CUDA context, workspaces of convolutions,
+    gradients of activations, fragmentation, CUDA graphs.
+    """
+    settings = study.model(model)
+    training, data = settings.training, study.datasets[settings.dataset]
+    cost = model_cost(study, model, training.precision)
+    copies = WORKING_BYTES[training.precision] % FLOAT_BYTES
+    vectors = FLOAT_BYTES * (6 if training.gradient_clip_shards > 1 else 5) + copies
+    images = training.batch_size // training.gradient_clip_shards
+    data_bytes = data.split_sizes["train"] * math.prod(data.image_shape)
+    return vectors * cost.parameters + images * cost.kept + data_bytes
+
+
+def evaluation_bytes(study: Study, model: str, batch: int, precision: str) -> int:
+    """Memory of a GPU that calls a model's network without a gradient, estimated in the same way."""
+    cost = model_cost(study, model, precision)
+    return WORKING_BYTES[precision] * cost.parameters + batch * cost.live
 
 
 def unet_cost(
-    network: NetworkSettings, image_shape: tuple[int, int, int], output_multiple: int
+    network: NetworkSettings,
+    image_shape: tuple[int, int, int],
+    output_multiple: int,
+    working: int = FLOAT_BYTES,
 ) -> NetworkCost:
     """The cost of `ddpm.network.unet.UNet` with these settings (appendix B).
 
@@ -48,32 +93,48 @@ def unet_cost(
         network: its settings.
         image_shape: channels, height, width.
         output_multiple: 1, or 2 for learned variance.
+        working: bytes of a number in the network's body, 4 or 2.
     """
     colours, height, width = image_shape
     base = network.channels
     sizes = [(height >> level) * (width >> level) for level in range(len(network.channel_multipliers))]
     widths = [base * multiple for multiple in network.channel_multipliers]
     attends = [(height >> level) in network.attention_resolutions for level in range(len(widths))]
+    # The first convolution's output stays to the end; in bfloat16, beside its copy that waits for the way up.
+    first = base * sizes[0]
+    stays = first if working == FLOAT_BYTES else 0
+
+    def block(inputs: int, outputs: int, level: int, attends: bool, waiting: int) -> NetworkCost:
+        cost = _block(inputs, outputs, base, sizes[level], working, network.dropout > 0)
+        cost += _live(inputs * sizes[level], outputs * sizes[level], waiting, working, first)
+        return cost + _attention(outputs, sizes[level], working) if attends else cost
+
     cost = _linear(base, 4 * base) + _linear(4 * base, 4 * base) + _convolution(3, colours, base, sizes[0])
-    inputs, skips = base, [base]
+    # Elements of what waits for the way up: the last of them is what comes next on the way down.
+    inputs, skips, waiting = base, [base], [first]
     for level, (size, outputs) in enumerate(zip(sizes, widths, strict=True)):
         for _ in range(network.residual_blocks):
-            cost += _block(inputs, outputs, base, size, attends[level])
+            cost += block(inputs, outputs, level, attends[level], sum(waiting[:-1]))
             inputs = outputs
             skips.append(outputs)
+            waiting.append(outputs * size)
         if level < len(widths) - 1:
-            cost += _convolution(3, outputs, outputs, sizes[level + 1])
+            padded = ((height >> level) + 1) * ((width >> level) + 1)
+            cost += _convolution(3, outputs, outputs, sizes[level + 1]) + _kept(working * outputs * padded)
             skips.append(outputs)
-    cost += _block(inputs, inputs, base, sizes[-1], attends=True) + _block(
-        inputs, inputs, base, sizes[-1], False
-    )
+            waiting.append(outputs * sizes[level + 1])
+    cost += block(inputs, inputs, -1, True, sum(waiting)) + block(inputs, inputs, -1, False, sum(waiting))
     for level in reversed(range(len(widths))):
-        for _ in range(network.residual_blocks + 1):
-            cost += _block(inputs + skips.pop(), widths[level], base, sizes[level], attends[level])
+        entered = inputs * sizes[level]
+        for number in range(network.residual_blocks + 1):
+            waiting.pop()
+            beside = max(sum(waiting), stays) + entered + (inputs * sizes[level] if number else 0)
+            cost += block(inputs + skips.pop(), widths[level], level, attends[level], beside)
             inputs = widths[level]
         if level:
-            cost += _doubling(inputs, sizes[level])
-    return cost + _norm(inputs) + _convolution(3, inputs, colours * output_multiple, sizes[0])
+            cost += _doubling(inputs, sizes[level]) + _kept(working * inputs * sizes[level])
+    cost += _norm(inputs) + _convolution(3, inputs, colours * output_multiple, sizes[0])
+    return cost + _kept(FLOAT_BYTES * (3 * inputs + colours) * sizes[0])
 
 
 def classifier_flops(image_shape: tuple[int, int, int]) -> int:
@@ -84,19 +145,36 @@ def classifier_flops(image_shape: tuple[int, int, int]) -> int:
     return (first + second).flops
 
 
-def _block(inputs: int, outputs: int, base: int, size: int, attends: bool) -> NetworkCost:
-    """A residual block on `size` positions, with the attention that follows it if it attends."""
+def _block(inputs: int, outputs: int, base: int, size: int, working: int, drops: bool) -> NetworkCost:
+    """A residual block on `size` positions.
+
+    Kept: what both norms take and give, in float32; what both convolutions take; the mask of dropout; in
+    bfloat16 also what the shortcut takes.
+    """
     cost = _norm(inputs) + _convolution(3, inputs, outputs, size) + _linear(4 * base, outputs)
     cost += _norm(outputs) + _convolution(3, outputs, outputs, size)
-    if inputs != outputs:
-        cost += _convolution(1, inputs, outputs, size)
-    return cost + _attention(outputs, size) if attends else cost
+    cost += _kept(size * ((2 * FLOAT_BYTES + working) * (inputs + outputs) + outputs * drops))
+    if inputs == outputs:
+        return cost
+    return cost + _convolution(1, inputs, outputs, size) + _kept(size * inputs * (working % FLOAT_BYTES))
 
 
-def _attention(channels: int, size: int) -> NetworkCost:
+def _live(x: int, output: int, waiting: int, working: int, first: int) -> NetworkCost:
+    """Within a block: what waits, x, its norm, and the convolution's output, or in bfloat16 x in float32."""
+    if working < FLOAT_BYTES:
+        return NetworkCost(0, 0, live=working * (waiting + x) + FLOAT_BYTES * (2 * x + first))
+    return NetworkCost(0, 0, live=FLOAT_BYTES * (waiting + 2 * x + output))
+
+
+def _attention(channels: int, size: int, working: int) -> NetworkCost:
+    """Kept by fused attention: what the norm takes, in float32; what it gives; q, k and v; their result."""
     projection = _convolution(1, channels, channels, size)
-    products = NetworkCost(0, 2 * (2 * size * size * channels))
+    products = NetworkCost(0, 2 * (2 * size * size * channels), size * channels * (FLOAT_BYTES + 5 * working))
     return _norm(channels) + projection + projection + projection + projection + products
+
+
+def _kept(count: int) -> NetworkCost:
+    return NetworkCost(0, 0, kept=count)
 
 
 def _convolution(kernel: int, inputs: int, outputs: int, positions: int) -> NetworkCost:

@@ -9,51 +9,58 @@ from collections.abc import Sequence
 from ddpm.artefacts.published import Published
 from ddpm.plan.cost import Plan
 from ddpm.plan.jobs import Job
-from ddpm.plan.papers_machine import papers_seconds
-from ddpm.plan.rules import RULES
-from ddpm.plan.units import duration, size
-from ddpm.study import layout
+from ddpm.plan.network_cost import evaluation_bytes, model_cost, training_bytes, unet_cost
+from ddpm.plan.work import RULES
+from ddpm.study import Study, layout
+from ddpm.study.evaluation import LikelihoodSettings, SamplingSettings
+from ddpm.study.models import NetworkSettings
 
 COLUMNS = 100
+# Memory in GB of common GPUs, and what the estimate of a job's memory should leave of it.
+CARDS, SPARE = (16, 24, 40, 80), 1
+MEMORY_NOTE = (
+    "An estimate: weights, average, moments, gradients, images, and the activations of a batch (of a shard "
+    "where gradients are clipped in shards). Left out, with "
+    f"{SPARE} GB set aside for it: the CUDA context, workspaces of convolutions, fragmentation, CUDA graphs. "
+    "A batch of samples or of the bound that does not fit is halved; several GPUs share a batch of training."
+)
 
 
 def plan_text(plan: Plan, published: Published) -> str:
-    """What will run, how long it takes, and the disk it fills, with the paper's own figures beside."""
-    parts = [_heading(plan), _jobs(plan)]
+    """What will run, its time, memory and disk, with the paper's own figures beside."""
+    parts = [f"{plan.study.title}  ({plan.study.file})", _jobs(plan)]
     if plan.to_run:
-        parts += [_times(plan, published), _chain(plan), _disk(plan), _wrapped(*plan.speed.notes)]
+        parts += [_times(plan, published), _chain(plan), _memory(plan), _disk(plan)]
+        parts.append(_wrapped(*plan.speed.notes))
     return "\n\n".join(part for part in parts if part)
 
 
-def _heading(plan: Plan) -> str:
-    return f"{plan.study.title}  ({plan.study.file})"
-
-
 def _jobs(plan: Plan) -> str:
-    by_rule: defaultdict[str, list[Job]] = defaultdict(list)
-    for job in plan.jobs.all:
-        by_rule[job.rule].append(job)
-    left = set(plan.to_run)
-    rows = []
-    for rule in [rule.name for rule in RULES if rule.name in by_rule]:
-        jobs = by_rule[rule]
-        waiting = [job for job in jobs if job in left]
-        longest = max((plan.job_seconds(job) for job in waiting), default=0.0)
-        times = [duration(longest), duration(plan.seconds(waiting))] if waiting else ["", ""]
-        rows.append([rule, *_counts(jobs, waiting), *times])
-    total = ["total", *_counts(plan.jobs.all, plan.to_run), "", duration(plan.total_seconds)]
+    rules = dict.fromkeys([*RULES, *sorted(job.rule for job in plan.jobs)])
+    by_rule = {rule: [job for job in plan.jobs if job.rule == rule] for rule in rules}
+    rows = [[rule, *_counts(jobs), *_job_times(plan, jobs)] for rule, jobs in by_rule.items() if jobs]
+    total = ["total", *_counts(plan.jobs), "", duration(plan.total_seconds)]
     table = _table(["jobs", "all", "done", "to run", "one, at most", "together"], rows, total)
     done = "All of it is done. " if not plan.to_run else ""
-    meaning = "Done: the files are there, or nothing needs them. What is out of date, Snakemake knows."
-    return f"{table}\n{done}{meaning}"
+    return f"{table}\n{done}Done: Snakemake has no reason to run it."
 
 
-def _counts(jobs: Sequence[Job], waiting: Sequence[Job]) -> list[str]:
-    return [f"{len(jobs):,}", f"{len(jobs) - len(waiting):,}", f"{len(waiting):,}"]
+def _counts(jobs: Sequence[Job]) -> list[str]:
+    left = sum(job.pending for job in jobs)
+    return [f"{count:,}" for count in (len(jobs), len(jobs) - left, left)]
+
+
+def _job_times(plan: Plan, jobs: Sequence[Job]) -> list[str]:
+    left = [job for job in jobs if job.pending]
+    if not left:
+        return ["", ""]
+    if left[0].rule not in RULES:
+        return ["", "not counted"]
+    return [duration(max(plan.seconds([job]) for job in left)), duration(plan.seconds(left))]
 
 
 def _times(plan: Plan, published: Published) -> str:
-    paper = papers_seconds(plan.study, plan.to_run, published)
+    paper = papers_seconds(plan, published)
     rows = [
         [kind, _hours(seconds), duration(seconds), _hours(paper[kind]) if kind in paper else ""]
         for kind, seconds in plan.seconds_by_kind.items()
@@ -84,15 +91,43 @@ def _hours(seconds: float) -> str:
 
 def _chain(plan: Plan) -> str:
     chain = plan.longest_chain
-    steps = [f"{_name(job)} {duration(plan.job_seconds(job))}" for job in chain.jobs]
+    steps = [f"{_name(job)} {duration(plan.seconds([job]))}" for job in chain.jobs]
     return _wrapped(
         f"With a machine for each job: {duration(chain.seconds)}. The longest chain is {'; '.join(steps)}."
     )
 
 
 def _name(job: Job) -> str:
-    shown = [value for name, value in job.wildcards if name in ("model", "figure", "table")]
+    shown = [value for name, value in job.wildcards.items() if name in ("model", "figure", "table")]
     return " ".join(shown if job.rule in ("figure", "table") else [job.rule, *shown])
+
+
+def _memory(plan: Plan) -> str:
+    """GPU memory of each model's jobs, with the smallest card that holds the largest of them."""
+    study, rows = plan.study, []
+    kinds = {
+        "training": (["train"], lambda model: training_bytes(study, model)),
+        "sampling": (["sample", "checkpoint"], lambda model: _evaluation(study, model, study.sampling)),
+        "likelihood": (["bound"], lambda model: _evaluation(study, model, study.likelihood)),
+    }
+    for model in study.models:
+        rules = {job.rule for job in plan.to_run if job.wildcards.get("model") == model}
+        needs = [need(model) if rules.intersection(of) else 0 for of, need in kinds.values()]
+        if any(needs):
+            rows.append([model, *(size(need) if need else "" for need in needs), card(max(needs))])
+    if not rows:
+        return ""
+    return f"{_table(['GPU memory', *kinds, 'card'], rows)}\n{_wrapped(MEMORY_NOTE)}"
+
+
+def _evaluation(study: Study, model: str, settings: SamplingSettings | LikelihoodSettings) -> int:
+    return evaluation_bytes(study, model, settings.batch_size, settings.precision)
+
+
+def card(need: float) -> str:
+    """The smallest of common GPUs that has so many bytes and some to spare."""
+    found = [f"{memory} GB" for memory in CARDS if need <= (memory - SPARE) * 1e9]
+    return found[0] if found else f"over {CARDS[-1]} GB: smaller batch, bfloat16, or several GPUs"
 
 
 def _disk(plan: Plan) -> str:
@@ -109,14 +144,16 @@ def _wrapped(*sentences: str) -> str:
     return "\n".join(textwrap.fill(text, COLUMNS, subsequent_indent="  ") for text in sentences)
 
 
-def _table(heading: list[str], rows: list[list[str]], total: list[str]) -> str:
+def _table(heading: list[str], rows: list[list[str]], total: list[str] | None = None) -> str:
     """Columns aligned: the first to the left, the others to the right; a line above the total."""
-    body = [heading, *rows, total]
+    body = [heading, *rows, *([total] if total else [])]
     widths = [max(len(row[column]) for row in body) for column in range(len(heading))]
     lines = [
         "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in body
     ]
-    return "\n".join([*lines[:-1], "-" * max(map(len, lines)), lines[-1]])
+    if total:
+        lines.insert(-1, "-" * max(map(len, lines)))
+    return "\n".join(lines)
 
 
 def advice(plan: Plan) -> str:
@@ -132,3 +169,60 @@ def advice(plan: Plan) -> str:
     width = max(len(command) for command, _ in instead)
     lines = [f"  {command.ljust(width)}  {what}" for command, what in instead]
     return "\n".join([f"Without a GPU this takes {duration(plan.total_seconds)} here. Instead:", *lines])
+
+
+def papers_seconds(plan: Plan, published: Published) -> dict[str, float]:
+    """What the paper's own machine, a TPU v3-8, would take: its printed speeds (appendix B) times our work.
+
+    Seconds for training and for sampling by kind of work; empty where its speeds do not apply. They apply to
+    the paper's CIFAR-10 network, its batch size and its T; the paper prints none for the likelihood or the
+    evaluation.
+    """
+    jobs = [job for job in plan.to_run if job.rule in ("train", "sample", "chain")]
+    models = {job["model"] for job in jobs if job.rule != "chain"}
+    if not models or not all(_is_papers(plan.study, model, published) for model in models):
+        return {}
+    steps = published.number("text", "all", "T", group="Settings").value
+    batch = _number(published, "Sampling", "images per batch")
+    evaluation = _number(published, "Sampling", "seconds per batch") / (batch * steps)
+    step = 1 / _number(published, "Training", "training speed")
+    sums: defaultdict[str, float] = defaultdict(float)
+    for job in jobs:
+        work = plan.work[job]
+        sums[RULES[job.rule].kind] += work.steps * step + work.evaluations * evaluation
+    return dict(sums)
+
+
+def _is_papers(study: Study, model: str, published: Published) -> bool:
+    """Whether a model has the paper's CIFAR-10 network (learned variance or not) and batch size."""
+    settings = study.model(model)
+    papers = {unet_cost(NetworkSettings(), (3, 32, 32), outputs).parameters for outputs in (1, 2)}
+    batch = int(_number(published, "Settings", "batch size"))
+    return model_cost(study, model).parameters in papers and settings.training.batch_size == batch
+
+
+def _number(published: Published, group: str, metric: str) -> float:
+    return published.number("text", "CIFAR-10", metric, group=group).value
+
+
+def duration(seconds: float) -> str:
+    """Two or three digits: "45 s", "12 min", "10.6 h", "92 days", "6.3 years"."""
+    for length, unit, upto in ((1, "s", 90), (60, "min", 90), (3600, "h", 48), (86400, "days", 730)):
+        if seconds < upto * length:
+            return f"{_digits(seconds / length)} {unit}"
+    return f"{_digits(seconds / (365.25 * 86400))} years"
+
+
+def size(count: float) -> str:
+    """Bytes in decimal units: "640 kB", "3.1 GB"."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 999.5:
+            return f"{_digits(count)} {unit}"
+        count /= 1000
+    return f"{_digits(count)} TB"
+
+
+def _digits(number: float) -> str:
+    if number == 0 or number >= 99.95:
+        return f"{number:,.0f}"
+    return f"{number:.3g}" if number >= 9.95 else f"{number:.2g}"

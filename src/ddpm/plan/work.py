@@ -1,93 +1,138 @@
-"""What a job computes, in units that do not depend on the machine: steps, network calls, features."""
+"""What the jobs of each rule compute and keep, in units that do not depend on the machine.
+
+The one table of rules that a plan needs (`RULES`): a rule without an entry costs nothing and is shown so.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
+from pathlib import PurePath
 
+from ddpm.artefacts.figures.figure7 import SharedLatentsSettings
+from ddpm.artefacts.figures.interpolation import InterpolationSettings
 from ddpm.plan.jobs import Job
-from ddpm.study import Study
-from ddpm.study.artefacts import InterpolationSettings, SharedLatentsSettings
+from ddpm.plan.network_cost import FLOAT_BYTES, model_cost
+from ddpm.resources.registry import FOLDER, read_registry
+from ddpm.study import Study, dependencies
+from ddpm.study.fingerprint import keeps_progress
 from ddpm.study.models import ModelSettings
 
-# Seconds that starting a job and reading its files take, and what else a job of a rule does:
-# rough, and small beside what is counted.
+# Seconds that starting a job and reading its files take, and what else some do: rough, and small beside
+# what is counted. Inception's statistics: FID's eigenvalues and covariance, KID, precision and recall.
 START_SECONDS = 5.0
-OTHER_SECONDS = {"fetch": 60.0, "data": 15.0, "figure": 5.0}
-# FID's eigenvalues and covariance, KID and precision and recall of one set of Inception's features.
-INCEPTION_STATISTICS_SECONDS = {"quality": 60.0, "reference": 300.0}
-STATISTICS_SECONDS_PER_SET = 10.0
+QUALITY_STATISTICS, REFERENCE_STATISTICS, STATISTICS_OF_SET = 60.0, 300.0, 10.0
+# Inception's 2048 features and 1008 logits of an image.
+INCEPTION_FEATURES = 2048 + 1008
+# Tables, figures and measurements: a few of them for a job.
+SMALL_BYTES = 300_000
+# Weights, average, and two moments (`ddpm.training.state`): of the latest state, the previous one, and the
+# one that is being written.
+STATE_VECTORS, STATES_AT_ONCE = 4, 3
 
 
 @dataclasses.dataclass(frozen=True)
 class Work:
-    """What a job computes.
+    """What a job computes and keeps.
 
     Attributes:
         model: whose network it uses, or None.
         steps: training steps.
-        evaluations: network inputs (image, t) that are evaluated without a gradient.
+        evaluations: network inputs (image, t) that are evaluated without a gradient; a batch that is filled
+            up to its size counts whole.
         features: images through the feature extractor.
-        seconds: what is not counted.
+        seconds: of the rest.
+        bytes: of its files when it is done.
     """
 
     model: str | None = None
     steps: int = 0
     evaluations: int = 0
     features: int = 0
-    seconds: float = START_SECONDS
+    seconds: float = 0.0
+    bytes: int = SMALL_BYTES
 
 
 def job_work(study: Study, job: Job) -> Work:
-    """The work of a job; batches that are filled up to their size count whole."""
-    work = _COUNTED[job.rule](study, job) if job.rule in _COUNTED else Work()
-    seconds = work.seconds + OTHER_SECONDS.get(job.rule, 0.0) + _statistics_seconds(study, job)
-    return dataclasses.replace(work, seconds=seconds)
+    """The work of a job; none where its rule has no entry."""
+    if job.rule not in RULES:
+        return Work(bytes=0)
+    work = RULES[job.rule].work(study, job)
+    return dataclasses.replace(work, seconds=work.seconds + START_SECONDS)
 
 
-def sampling_evaluations(study: Study, model: ModelSettings, images: int) -> int:
-    """Network inputs for so many finished samples, in whole batches."""
-    batch = study.sampling.batch_size
-    return -(-images // batch) * batch * model.diffusion.timesteps
+def weights_bytes(study: Study, model: str) -> int:
+    """Bytes of one file of a model's weights."""
+    return FLOAT_BYTES * model_cost(study, model).parameters
 
 
-def shard_images(study: Study, shard: int) -> int:
-    """Samples in a shard."""
-    size = study.sampling.batch_size * study.sampling.batches_per_shard
-    return max(0, min(size, study.sampling.images - shard * size))
+def state_bytes(study: Study, model: str) -> int:
+    """Bytes of the saved states of a run, at most, while it trains."""
+    return STATES_AT_ONCE * STATE_VECTORS * weights_bytes(study, model)
 
 
-def bound_images(study: Study, job: Job) -> int:
-    """Images whose bound a job evaluates."""
-    model = study.model(job["model"])
-    split = study.likelihood.evaluated(study.datasets[model.dataset].split_sizes[job["split"]])
-    first, last = study.likelihood.shard_range(int(job["shard"]), split, model.diffusion.timesteps)
-    return last - first
+def _fetch(study: Study, job: Job) -> Work:
+    """As config/resources.yaml says; published weights are about as large as the model's own."""
+    (file,) = job.outputs
+    entry = read_registry().get(str(PurePath(file).relative_to(FOLDER)))
+    if entry is not None:
+        return Work(seconds=60.0, bytes=entry.bytes)
+    models = (
+        name for name in study.models if study.model(name).pretrained and not study.model(name).weights_of
+    )
+    found = (name for name in models if dependencies.pretrained_file(study, name) == file)
+    model = next(found, None)
+    return Work(seconds=60.0, bytes=weights_bytes(study, model) if model else 0)
+
+
+def _data(study: Study, job: Job) -> Work:
+    settings = study.datasets[job["dataset"]]
+    label = 8
+    images = sum(settings.split_sizes.values())
+    return Work(seconds=15.0, bytes=images * (math.prod(settings.image_shape) + label))
+
+
+def _features(study: Study, job: Job) -> Work:
+    features = study.quality.features
+    if features.kind != "classifier":
+        return Work()
+    # A gradient step costs three times the forward pass.
+    return Work(features=3 * features.epochs * study.datasets[features.dataset].split_sizes["train"])
 
 
 def _train(study: Study, job: Job) -> Work:
-    return Work(job["model"], steps=study.model(job["model"]).training.steps)
+    settings, kept = study.model(job["model"]), study.model(job["model"]).checkpoints.steps
+    size = (1 + len(kept)) * weights_bytes(study, job["model"])
+    return Work(job["model"], steps=settings.training.steps, bytes=size)
 
 
-def _sample(study: Study, job: Job) -> Work:
-    model = study.model(job["model"])
-    images = shard_images(study, int(job["shard"]))
-    return Work(job["model"], evaluations=sampling_evaluations(study, model, images))
-
-
-def _bound(study: Study, job: Job) -> Work:
-    model, likelihood = study.model(job["model"]), study.likelihood
-    timesteps = model.diffusion.timesteps
-    group = likelihood.group_size(timesteps)
-    groups = -(-bound_images(study, job) // group)
-    calls = -(-group * timesteps // likelihood.batch_size)
-    return Work(job["model"], evaluations=groups * calls * likelihood.batch_size)
+def _copied_weights(study: Study, job: Job) -> Work:
+    return Work(bytes=weights_bytes(study, job["model"]))
 
 
 def _checkpoint(study: Study, job: Job) -> Work:
     model = study.model(job["model"])
     images = model.checkpoints.images
-    return Work(job["model"], evaluations=sampling_evaluations(study, model, images), features=images)
+    evaluations = _sampling_evaluations(study, model, images)
+    seconds = _statistics(study, STATISTICS_OF_SET)
+    return Work(job["model"], evaluations=evaluations, features=images, seconds=seconds)
+
+
+def _sample(study: Study, job: Job) -> Work:
+    model, sampling = study.model(job["model"]), study.sampling
+    size = sampling.batch_size * sampling.batches_per_shard
+    images = max(0, min(size, sampling.images - int(job["shard"]) * size))
+    arrays = 1 + (sampling.progressive_columns if keeps_progress(study, job["model"]) else 0)
+    shape = study.datasets[model.dataset].image_shape
+    evaluations = _sampling_evaluations(study, model, images)
+    return Work(job["model"], evaluations=evaluations, bytes=images * math.prod(shape) * arrays)
+
+
+def _sampling_evaluations(study: Study, model: ModelSettings, images: int) -> int:
+    """Network inputs for so many finished samples, in whole batches."""
+    batch = study.sampling.batch_size
+    return -(-images // batch) * batch * model.diffusion.timesteps
 
 
 def _chain(study: Study, job: Job) -> Work:
@@ -101,21 +146,38 @@ def _chain(study: Study, job: Job) -> Work:
     return Work(name, evaluations=timesteps + shared)
 
 
-def _quality(study: Study, job: Job) -> Work:
-    images = study.sampling.images
-    if study.quality.features.kind == "classifier":
-        images += sum(_split_sizes(study, job).values())
-    return Work(features=images)
-
-
-def _progressive(study: Study, job: Job) -> Work:
-    return Work(features=study.sampling.images * study.sampling.progressive_columns)
+def _bound(study: Study, job: Job) -> Work:
+    model, likelihood = study.model(job["model"]), study.likelihood
+    timesteps = model.diffusion.timesteps
+    split = likelihood.evaluated(study.datasets[model.dataset].split_sizes[job["split"]])
+    first, last = likelihood.shard_range(int(job["shard"]), split, timesteps)
+    group = likelihood.group_size(timesteps)
+    calls = -(-(last - first) // group) * -(-group * timesteps // likelihood.batch_size)
+    terms_and_errors = 2
+    size = (last - first) * timesteps * terms_and_errors * FLOAT_BYTES
+    return Work(job["model"], evaluations=calls * likelihood.batch_size, bytes=size)
 
 
 def _reference(study: Study, job: Job) -> Work:
-    sizes = _split_sizes(study, job)
+    sizes = study.datasets[job["dataset"]].split_sizes
+    inception = study.quality.features.kind == "inception"
+    size = sum(sizes.values()) * INCEPTION_FEATURES * FLOAT_BYTES if inception else SMALL_BYTES
     # Both splits, the test images with noise, and two sets of noise as large as the training split.
-    return Work(features=3 * sizes["train"] + 2 * sizes["test"])
+    features = 3 * sizes["train"] + 2 * sizes["test"]
+    return Work(features=features, seconds=_statistics(study, REFERENCE_STATISTICS), bytes=size)
+
+
+def _quality(study: Study, job: Job) -> Work:
+    images = study.sampling.images
+    if study.quality.features.kind == "classifier":
+        images += sum(study.datasets[study.model(job["model"]).dataset].split_sizes.values())
+    return Work(features=images, seconds=_statistics(study, QUALITY_STATISTICS))
+
+
+def _progressive(study: Study, job: Job) -> Work:
+    columns = study.sampling.progressive_columns
+    seconds = _statistics(study, STATISTICS_OF_SET * columns)
+    return Work(features=study.sampling.images * columns, seconds=seconds)
 
 
 def _neighbours(study: Study, job: Job) -> Work:
@@ -123,38 +185,47 @@ def _neighbours(study: Study, job: Job) -> Work:
     return Work(features=study.datasets[study.model(model).dataset].split_sizes["train"])
 
 
-def _features(study: Study, job: Job) -> Work:
-    features = study.quality.features
-    if features.kind != "classifier":
-        return Work()
-    # A gradient step costs three times the forward pass.
-    return Work(features=3 * features.epochs * study.datasets[features.dataset].split_sizes["train"])
+def _statistics(study: Study, seconds: float) -> float:
+    """Seconds for statistics of Inception's features; those of a small classifier take next to none."""
+    return seconds if study.quality.features.kind == "inception" else 0.0
 
 
-def _split_sizes(study: Study, job: Job) -> dict[str, int]:
-    dataset = study.model(job["model"]).dataset if job.has("model") else job["dataset"]
-    return study.datasets[dataset].split_sizes
+def _small(study: Study, job: Job) -> Work:
+    return Work()
 
 
-def _statistics_seconds(study: Study, job: Job) -> float:
-    if study.quality.features.kind == "classifier":
-        return 0.0
-    if job.rule == "progressive":
-        return STATISTICS_SECONDS_PER_SET * study.sampling.progressive_columns
-    if job.rule == "checkpoint":
-        return STATISTICS_SECONDS_PER_SET
-    return INCEPTION_STATISTICS_SECONDS.get(job.rule, 0.0)
+def _figure(study: Study, job: Job) -> Work:
+    return Work(seconds=5.0)
 
 
-_COUNTED: dict[str, Callable[[Study, Job], Work]] = {
-    "train": _train,
-    "sample": _sample,
-    "bound": _bound,
-    "checkpoint": _checkpoint,
-    "chain": _chain,
-    "quality": _quality,
-    "progressive": _progressive,
-    "reference": _reference,
-    "neighbours": _neighbours,
-    "features": _features,
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """What a plan knows of a rule: how it counts a job's work, and under which headings that stands."""
+
+    work: Callable[[Study, Job], Work] = _small
+    kind: str = "data, tables, figures"
+    files: str = "tables, figures, measurements"
+
+
+# In the order of the workflow, which is that of a report.
+RULES: Mapping[str, Rule] = {
+    "fetch": Rule(_fetch, files="downloads"),
+    "data": Rule(_data, files="data sets"),
+    "train": Rule(_train, "training", "weights"),
+    "pretrained": Rule(_copied_weights, files="weights"),
+    "checkpoint": Rule(_checkpoint, "checkpoint selection"),
+    "choose": Rule(_copied_weights, files="weights"),
+    "sample": Rule(_sample, "sampling", "samples"),
+    "chain": Rule(_chain, "sampling"),
+    "bound": Rule(_bound, "likelihood", "bound terms"),
+    "likelihood": Rule(kind="likelihood"),
+    "features": Rule(_features, "evaluation"),
+    "reference": Rule(_reference, "evaluation", "features of the data sets"),
+    "quality": Rule(_quality, "evaluation"),
+    "progressive": Rule(_progressive, "evaluation"),
+    "neighbours": Rule(_neighbours, "evaluation"),
+    "table": Rule(),
+    "figure": Rule(_figure),
+    "index": Rule(),
+    "metrics": Rule(),
 }

@@ -2,13 +2,12 @@
 
 What has arrived lies in `<name>.part`, and a broken transfer goes on there (RFC 9110, section 14). The
 SHA-256 of the whole tells whether the pieces belong together. Where none is known, If-Range does, and what an
-earlier run left is not taken. The lock, `.<name>.lock`, stays: removing it would let two processes in.
+earlier run left is not taken.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
 import os
 import re
@@ -16,12 +15,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import filelock
 import requests
 import urllib3
 
 from ddpm.errors import ResourceError
 from ddpm.files import output_error, sha256
+from ddpm.locks import NoLocksError, SignedLock
 from ddpm.progress import Progress
 from ddpm.resources.locating import RemoteFile, remote_file
 from ddpm.resources.registry import REGISTRY
@@ -83,17 +82,15 @@ def _is_there(remote: RemoteFile) -> bool:
 @contextlib.contextmanager
 def _alone(path: Path) -> Iterator[None]:
     """Entered by one process at a time for a path; others wait."""
-    lock = filelock.FileLock(path.with_name(f".{path.name}.lock"))
+    lock, waits = SignedLock(path.with_name(f".{path.name}.lock"), "fetching"), False
     try:
-        lock.acquire(blocking=False)
-    except filelock.Timeout:
-        logger.info(f"{path}: another process is fetching it; waiting for that")
-        lock.acquire()
-    except OSError as error:
-        # Some network file systems are without locks.
-        if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP):
-            raise
-        logger.warning(f"{path}: this file system has no locks; do not fetch the file twice at once")
+        while not lock.take():
+            if not waits:
+                logger.info(f"{path}: another process is fetching it ({lock.holder()}); waiting for that")
+            waits = True
+            time.sleep(0.2)
+    except NoLocksError as error:
+        logger.warning(f"{error}; do not fetch the file twice at once")
     try:
         yield
     finally:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
-from ddpm.errors import ResourceError
+from ddpm.errors import ResourceError, did_you_mean
 from ddpm.files import sha256
 from ddpm.study.base import Count, Settings
-from ddpm.study.yaml_file import YamlFile, did_you_mean
+from ddpm.study.layers import YamlFile
 
 REGISTRY = Path("config/resources.yaml")
 FOLDER = Path("resources")
@@ -41,7 +42,7 @@ def read_registry() -> dict[str, Resource]:
     entries, problems = {}, []
     for name, content in file.content.items():
         if not _is_plain(str(name)):
-            problems.append(f"{file.where([name])}: {name}: must be a path below {FOLDER}/, without `..`")
+            problems.append(f"{_where(file, [name])}: {name}: must be a path below {FOLDER}/, without `..`")
         try:
             entries[str(name)] = Resource.model_validate(content)
         except ValidationError as error:
@@ -102,4 +103,8 @@ def _problem(file: YamlFile, name: str, details: Any) -> str:
         message = "this key is missing; add it"
     elif not isinstance(details["input"], dict):
         message = f"{message}, not {details['input']!r}"
-    return f"{file.where(keys)}: {': '.join(map(str, keys))}: {message}"
+    return f"{_where(file, keys)}: {': '.join(map(str, keys))}: {message}"
+
+
+def _where(file: YamlFile, keys: Sequence[str | int]) -> str:
+    return f"{file.path}:{file.find(keys).line}"

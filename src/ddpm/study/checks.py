@@ -1,133 +1,63 @@
-"""Rules of a study that span several of its parts; each problem names file, line, key and remedy."""
+"""Rules of a study that span several of its parts."""
 
 from __future__ import annotations
 
-from ddpm.study.artefacts import ChainsSettings, GridSettings, NeighboursSettings
+from collections.abc import Iterator
+
+from ddpm.errors import did_you_mean
 from ddpm.study.base import Settings
 from ddpm.study.fingerprint import keeps_progress
-from ddpm.study.layers import StudyFile
+from ddpm.study.layers import Keys
 from ddpm.study.settings import Study
-from ddpm.study.yaml_file import did_you_mean
+
+Problems = Iterator[tuple[Keys, str]]
 
 
-def problems(file: StudyFile, study: Study) -> list[str]:
-    """All problems of a study whose models are merged with the defaults; empty if it is sound."""
-    names = _unknown_names(file, study)
+def problems(study: Study) -> list[tuple[Keys, str]]:
+    """All problems of a study whose models are merged with the defaults; empty if it is sound.
+
+    Returns:
+        for each problem the keys of the setting, and a message that names the remedy.
+    """
     # The other checks follow names, so they wait until the names are right.
-    return names or [
-        *_unusable_weights(file, study),
-        *_unsuitable_networks(file, study),
-        *_impossible_times(file, study),
-        *_too_few_samples(file, study),
-        *_untrained_models(file, study),
-        *_unusual_images(file, study),
-        *_reused_seeds(file, study),
+    return list(_unknown_names(study)) or [
+        *_unusable_weights(study),
+        *_unsuitable_networks(study),
+        *_impossible_times(study),
+        *_too_few_samples(study),
+        *_untrained_models(study),
+        *_unusual_images(study),
+        *_reused_seeds(study),
     ]
 
 
-def _unknown_names(file: StudyFile, study: Study) -> list[str]:
-    uses = [(("models", name, "dataset"), study.model(name).dataset, "data set") for name in study.models]
+def _unknown_names(study: Study) -> Problems:
+    known = {"data set": list(study.datasets), "model": list(study.models)}
+    for keys, kind, used in _used_names(study):
+        if used not in known[kind]:
+            yield keys, f"no {kind} is named {used!r}{did_you_mean(used, known[kind])}"
+
+
+def _used_names(study: Study) -> Iterator[tuple[Keys, str, str]]:
+    """Where a data set or model is named: keys, which of the two, name."""
+    for name in study.models:
+        yield ("models", name, "dataset"), "data set", study.model(name).dataset
     for name in study.models:
         if (source := study.model(name).weights_of) is not None:
-            uses.append((("models", name, "pretrained", "model"), source, "model"))  # type: ignore[arg-type]
+            yield ("models", name, "pretrained", "model"), "model", source
     if study.quality.features.kind == "classifier":
-        uses.append((("quality", "features", "dataset"), study.quality.features.dataset, "data set"))
+        yield ("quality", "features", "dataset"), "data set", study.quality.features.dataset
     for artefact in study.artefacts.chosen:
         for model in study.artefacts.models_of(artefact):
-            uses.append((("artefacts", artefact), model, "model"))  # type: ignore[arg-type]
-    known = {"data set": list(study.datasets), "model": list(study.models)}
-    return [
-        f"{file.where(keys)}: {'.'.join(keys)}: no {kind} is named {used!r}{did_you_mean(used, known[kind])}"
-        for keys, used, kind in uses
-        if used not in known[kind]
-    ]
+            yield ("artefacts", artefact), "model", model
 
 
-def _unsuitable_networks(file: StudyFile, study: Study) -> list[str]:
-    return [problem for name in study.models for problem in _unsuitable_network(file, study, name)]
-
-
-def _unsuitable_network(file: StudyFile, study: Study, model: str) -> list[str]:
-    settings = study.model(model)
-    _, height, _ = study.datasets[settings.dataset].image_shape
-    levels = len(settings.network.channel_multipliers)
-    found = []
-    if height % 2 ** (levels - 1):
-        key = ("models", model, "network", "channel_multipliers")
-        found.append(
-            f"{file.where(key)}: {'.'.join(key)}: {levels} levels need an image height divisible by "
-            f"{2 ** (levels - 1)}, but {settings.dataset} has {height}; use fewer levels"
-        )
-    resolutions = [height // 2**level for level in range(levels)]
-    key = ("models", model, "network", "attention_resolutions")
-    found += [
-        f"{file.where(key)}: {'.'.join(key)}: the network has no resolution {wanted}, only {resolutions}"
-        for wanted in settings.network.attention_resolutions
-        if wanted not in resolutions
-    ]
-    return found
-
-
-def _impossible_times(file: StudyFile, study: Study) -> list[str]:
-    """Times beyond a model's T, and more progressive columns than steps."""
-    found = []
-    for name, artefact in study.artefacts.chosen.items():
-        largest = min(study.model(m).diffusion.timesteps for m in study.artefacts.models_of(name))
-        for key in ("t", "steps"):
-            value = getattr(artefact, key, [])
-            times = value if isinstance(value, list) else [value]
-            if times and max(times) > largest:
-                where = file.where(("artefacts", name, key))
-                found.append(f"{where}: artefacts.{name}.{key}: {max(times)} lies beyond T = {largest}")
-    columns, where = study.sampling.progressive_columns, file.where(("sampling", "progressive_columns"))
-    for model in study.models:
-        timesteps = study.model(model).diffusion.timesteps
-        if keeps_progress(study, model) and columns > timesteps:
-            found.append(
-                f"{where}: sampling.progressive_columns: {columns} columns, but T = {timesteps} for {model}"
-            )
-    return found
-
-
-def _too_few_samples(file: StudyFile, study: Study) -> list[str]:
-    found = []
-    for name, artefact in study.artefacts.chosen.items():
-        shown = 0
-        if isinstance(artefact, GridSettings):
-            shown = artefact.rows * artefact.columns
-        elif isinstance(artefact, ChainsSettings):
-            shown = artefact.rows
-        elif isinstance(artefact, NeighboursSettings):
-            shown = artefact.samples
-        if shown > study.sampling.images:
-            found.append(
-                f"{file.where(('artefacts', name))}: artefacts.{name}: shows {shown} samples, but "
-                f"sampling.images is {study.sampling.images}; show fewer or draw more"
-            )
-    return found
-
-
-def _untrained_models(file: StudyFile, study: Study) -> list[str]:
-    """Curves over training of models that are not trained here."""
-    return [
-        f"{file.where(('artefacts', name, 'models'))}: artefacts.{name}.models: {model} is not "
-        "trained (`pretrained`), so there is no training to show; remove it"
-        for name in ("training_curves", "checkpoints")
-        if name in study.artefacts.chosen
-        for model in study.artefacts.models_of(name)
-        if study.model(model).pretrained is not None
-    ]
-
-
-def _unusable_weights(file: StudyFile, study: Study) -> list[str]:
+def _unusable_weights(study: Study) -> Problems:
     """Models that take the weights of another model which do not fit them."""
-    found = []
     for name in study.models:
-        if (source := study.model(name).weights_of) is not None:
-            key = ("models", name, "pretrained", "model")
-            reason = _unusable(study, name, source)
-            found += [f"{file.where(key)}: {'.'.join(key)}: {reason}"] if reason else []
-    return found
+        source = study.model(name).weights_of
+        if source is not None and (reason := _unusable(study, name, source)):
+            yield ("models", name, "pretrained", "model"), reason
 
 
 def _unusable(study: Study, name: str, source: str) -> str:
@@ -139,11 +69,11 @@ def _unusable(study: Study, name: str, source: str) -> str:
         return (
             f"{source} takes its weights from {other.weights_of} itself; name a model with weights of its own"
         )
-    fixed = ("timesteps", "schedule", "beta_start", "beta_end", "prediction")
-    differing = [f"diffusion.{key}" for key in fixed if _differ(model.diffusion, other.diffusion, key)]
+    fixed = ["timesteps", "schedule", "beta_start", "beta_end", "prediction"]
     if "learned" in (model.diffusion.variance, other.diffusion.variance):
-        differing += ["diffusion.variance"] if _differ(model.diffusion, other.diffusion, "variance") else []
-    differing += [key for key in ("network", "dataset") if _differ(model, other, key)]
+        fixed.append("variance")
+    differing = [f"diffusion.{key}" for key in _differing(model.diffusion, other.diffusion, fixed)]
+    differing += _differing(model, other, ["network", "dataset"])
     if differing:
         return f"{source} differs in {', '.join(differing)}; only a fixed `diffusion.variance` may be another"
     if missing := [seed for seed in model.seeds if seed not in other.seeds]:
@@ -151,27 +81,75 @@ def _unusable(study: Study, name: str, source: str) -> str:
     return ""
 
 
-def _differ(one: Settings, other: Settings, key: str) -> bool:
-    return bool(getattr(one, key) != getattr(other, key))
+def _differing(one: Settings, other: Settings, keys: list[str]) -> list[str]:
+    return [key for key in keys if getattr(one, key) != getattr(other, key)]
 
 
-def _unusual_images(file: StudyFile, study: Study) -> list[str]:
+def _unsuitable_networks(study: Study) -> Problems:
+    """Networks with more levels than the images can be halved, or attention where there is no level."""
+    for name in study.models:
+        settings = study.model(name)
+        _, height, _ = study.datasets[settings.dataset].image_shape
+        levels = len(settings.network.channel_multipliers)
+        network = ("models", name, "network")
+        if height % (divisor := 2 ** (levels - 1)):
+            yield (
+                (*network, "channel_multipliers"),
+                f"{levels} levels need an image height divisible by {divisor}, but {settings.dataset} has "
+                f"{height}; use fewer levels",
+            )
+        resolutions = [height // 2**level for level in range(levels)]
+        for wanted in settings.network.attention_resolutions:
+            if wanted not in resolutions:
+                reason = f"the network has no resolution {wanted}, only {resolutions}"
+                yield (*network, "attention_resolutions"), reason
+
+
+def _impossible_times(study: Study) -> Problems:
+    """Times beyond a model's T, and more progressive columns than steps."""
+    for name, artefact in study.artefacts.chosen.items():
+        largest = min(study.model(m).diffusion.timesteps for m in study.artefacts.models_of(name))
+        for key in ("t", "steps"):
+            value = getattr(artefact, key, [])
+            times = value if isinstance(value, list) else [value]
+            if times and max(times) > largest:
+                yield ("artefacts", name, key), f"{max(times)} lies beyond T = {largest}"
+    columns = study.sampling.progressive_columns
+    for model in study.models:
+        timesteps = study.model(model).diffusion.timesteps
+        if keeps_progress(study, model) and columns > timesteps:
+            keys = ("sampling", "progressive_columns")
+            yield keys, f"{columns} columns, but T = {timesteps} for {model}"
+
+
+def _too_few_samples(study: Study) -> Problems:
+    for name, artefact in study.artefacts.chosen.items():
+        if (shown := artefact.shown_samples) > (drawn := study.sampling.images):
+            reason = f"shows {shown} samples, but sampling.images is {drawn}; show fewer or draw more"
+            yield ("artefacts", name), reason
+
+
+def _untrained_models(study: Study) -> Problems:
+    """Curves over training of models that are not trained here."""
+    reason = "is not trained (`pretrained`), so there is no training to show; remove it"
+    for name in [name for name in study.artefacts.chosen if name in ("training_curves", "checkpoints")]:
+        for model in study.artefacts.models_of(name):
+            if study.model(model).pretrained is not None:
+                yield ("artefacts", name, "models"), f"{model} {reason}"
+
+
+def _unusual_images(study: Study) -> Problems:
     """Folders of images that are not there or hold none."""
-    return [
-        f"{file.where(('datasets', name, split))}: datasets.{name}.{split}: {getattr(settings, split)} holds "
-        "no images; give the path of a folder of images"
-        for name, settings in study.datasets.items()
-        if settings.source == "image_folder"
-        for split, images in settings.split_sizes.items()
-        if not images
-    ]
+    for name, settings in study.datasets.items():
+        for split, images in settings.split_sizes.items():
+            if not images:
+                reason = f"{getattr(settings, split)} holds no images; give the path of a folder of images"
+                yield ("datasets", name, split), reason
 
 
-def _reused_seeds(file: StudyFile, study: Study) -> list[str]:
+def _reused_seeds(study: Study) -> Problems:
     """Checkpoints chosen by the very samples that are evaluated would be judged too well."""
-    return [
-        f"{file.where(('models', model, 'checkpoints', 'seed'))}: models.{model}.checkpoints.seed: "
-        f"{study.model(model).checkpoints.seed} is a seed of its samples too; use another"
-        for model in study.models
-        if study.model(model).checkpoints.seed in study.sampling_seeds(model)
-    ]
+    for model in study.models:
+        if (seed := study.model(model).checkpoints.seed) in study.sampling_seeds(model):
+            keys = ("models", model, "checkpoints", "seed")
+            yield keys, f"{seed} is a seed of its samples too; use another"

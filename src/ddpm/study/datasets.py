@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -16,16 +16,14 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".tif", ".ti
 class DigitsSettings(Settings):
     """scikit-learn's 1,797 handwritten digits, 8x8 grey images, split once into train and test."""
 
+    # Channels, height, width.
+    image_shape: ClassVar[tuple[int, int, int]] = (1, 8, 8)
+
     source: Literal["digits"]
     test_images: Annotated[int, Field(ge=10, le=1787)] = Field(
         500, description="Images held out for testing, stratified by digit."
     )
     split_seed: Seed = Field(0, description="Seed of the train/test split.")
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """Channels, height, width."""
-        return (1, 8, 8)
 
     @property
     def split_sizes(self) -> dict[str, int]:
@@ -35,6 +33,9 @@ class DigitsSettings(Settings):
 
 class Cifar10Settings(Settings):
     """CIFAR-10's 60,000 colour images, 32x32, in the official split."""
+
+    # Channels, height, width.
+    image_shape: ClassVar[tuple[int, int, int]] = (3, 32, 32)
 
     source: Literal["cifar10"]
     archive: str = Field(
@@ -50,11 +51,6 @@ class Cifar10Settings(Settings):
     )
     train_images: Count = Field(50_000, description="Images that the training batches must hold.")
     test_images: Count = Field(10_000, description="Images that the test batch must hold.")
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """Channels, height, width."""
-        return (3, 32, 32)
 
     @property
     def split_sizes(self) -> dict[str, int]:

@@ -6,8 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ddpm.study.base import RUNTIME_ONLY, Count, Name, Seed, Settings
-from ddpm.study.execution import COMPILED, PRECISION, Precision
+from ddpm.study.base import RUNTIME_ONLY, Compiled, Count, Name, Precision, Seed, Settings
 
 
 class SamplingSettings(Settings):
@@ -29,8 +28,8 @@ class SamplingSettings(Settings):
     progressive_columns: Annotated[int, Field(ge=2)] = Field(
         20, description="Times at which x0-hat is kept for the progressive figures and figure 10."
     )
-    precision: Precision = Field("float32", description=PRECISION)
-    compiled: bool = Field(False, description=COMPILED, json_schema_extra=RUNTIME_ONLY)
+    precision: Precision = "float32"
+    compiled: Compiled = False
 
     @property
     def shards(self) -> int:
@@ -52,8 +51,8 @@ class LikelihoodSettings(Settings):
         None,
         description="Evaluate the first so many images of each split for a preview; null for all.",
     )
-    precision: Precision = Field("float32", description=PRECISION)
-    compiled: bool = Field(False, description=COMPILED, json_schema_extra=RUNTIME_ONLY)
+    precision: Precision = "float32"
+    compiled: Compiled = False
 
     def evaluated(self, split_size: int) -> int:
         """How many images of a split of that size are evaluated."""

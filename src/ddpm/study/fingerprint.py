@@ -17,7 +17,10 @@ from ddpm.study.settings import Study
 def fingerprint(*parts: Any) -> str:
     """12 hexadecimal digits that change when one of the settings or values changes.
 
-    Settings are reduced to the keys that change results (see `ddpm.study.base.RUNTIME_ONLY`).
+    Settings are reduced to the keys that change results (see `ddpm.study.base.RUNTIME_ONLY`) and whose values
+    are not the defaults. So a key that a later version adds, with a default that does nothing, changes no
+    fingerprint, and what is finished stays current. Hence a default must never be changed: results made under
+    the old one would pass for those of the new (tests/study/test_fingerprint.py holds all of them).
     """
     content = json.dumps([_plain(part) for part in parts], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:12]
@@ -25,8 +28,10 @@ def fingerprint(*parts: Any) -> str:
 
 def _plain(part: Any) -> Any:
     if isinstance(part, Settings):
-        fields = type(part).model_fields
-        return {key: _plain(getattr(part, key)) for key in fields if not is_runtime_only(fields[key])}
+        fields = type(part).model_fields.items()
+        values = {key: getattr(part, key) for key, field in fields if not is_runtime_only(field)}
+        defaults = {key: field.default for key, field in fields if not field.is_required()}
+        return {key: _plain(value) for key, value in values.items() if value != defaults.get(key, ...)}
     if isinstance(part, dict):
         return {key: _plain(value) for key, value in part.items()}
     if isinstance(part, list | tuple):
@@ -44,6 +49,15 @@ def training_fingerprint(study: Study, model: str) -> str:
     settings = study.model(model)
     return fingerprint(
         "training", study.datasets[settings.dataset], settings.network, settings.diffusion, settings.training
+    )
+
+
+def continued_fingerprint(study: Study, model: str) -> str:
+    """What a training run and its longer or shorter version have in common: all but the number of steps."""
+    settings = study.model(model)
+    training = settings.training.model_copy(update={"steps": 1})
+    return fingerprint(
+        "continued", study.datasets[settings.dataset], settings.network, settings.diffusion, training
     )
 
 

@@ -22,12 +22,17 @@ MANIFEST = "{home}/data/{dataset}/manifest.json"
 FEATURES = "{home}/features/classifier.safetensors"
 FEATURE_CACHE = "{home}/features/cache"
 
-WEIGHTS = "{home}/models/{model}/seed{seed}/weights.safetensors"
-CURVE = "{home}/models/{model}/seed{seed}/training.parquet"
-STATE = "{home}/models/{model}/seed{seed}/state"
-# Where finished weights and curve have second names until the workflow has noted that training has ended.
-FINISHED = "{home}/models/{model}/seed{seed}/state/finished"
-CHECKPOINT = "{home}/models/{model}/seed{seed}/checkpoints/step{step}.safetensors"
+# A training run. Snakemake knows its receipt alone: the other files of the folder are no outputs, so that no
+# rerun and no failed job deletes them.
+RUN = "{home}/models/{model}/seed{seed}"
+RECEIPT = f"{RUN}/trained.json"
+WEIGHTS = f"{RUN}/weights.safetensors"
+CURVE = f"{RUN}/training.parquet"
+STATE = f"{RUN}/state"
+TRAINING_LOCK = "{home}/models/{model}/.seed{seed}.training.lock"
+CHECKPOINT = f"{RUN}/checkpoints/step{{step}}.safetensors"
+# Where the files of a run go whose settings the study has no longer.
+EARLIER = "{home}/earlier/{model}/seed{seed}"
 # The weights that are evaluated, where they are not those of the last step.
 CHOSEN = "{home}/models/{model}/seed{seed}/chosen.safetensors"
 IMPORTED = "{home}/models/{model}/seed{seed}/imported.safetensors"
@@ -53,10 +58,19 @@ FIGURE_PDF = "{home}/figures/{figure}.pdf"
 FIGURE_TRACE = "{home}/figures/{figure}.json"
 INDEX = "{home}/index.html"
 
+# For `dvc metrics diff` and `dvc plots`.
+METRICS = "{home}/metrics.json"
+TRAINING_PLOT = "{home}/plots/training.csv"
+PROGRESSIVE_PLOT = "{home}/plots/progressive.csv"
+CHECKPOINTS_PLOT = "{home}/plots/checkpoints.csv"
+
+# Snakemake's records of the study's files, which travel with them.
+RECORDS = "{home}/records.json"
+
 # Folders of the paper study's home: a study of such a name would write into them.
 RESERVED_NAMES = frozenset(
     {"data", "features", "models", "samples", "chains", "neighbours", "likelihood", "measurements"}
-    | {"tables", "figures", "logs", "benchmarks", "resources", "plots"}
+    | {"tables", "figures", "logs", "benchmarks", "resources", "plots", "earlier"}
 )
 
 

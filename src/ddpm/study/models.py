@@ -6,8 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from ddpm.study.base import RUNTIME_ONLY, Count, Name, Seed, Settings, partial
-from ddpm.study.execution import COMPILED, PRECISION, Precision
+from ddpm.study.base import RUNTIME_ONLY, Compiled, Count, Name, Precision, Seed, Settings, partial
 
 
 class NetworkSettings(Settings):
@@ -23,16 +22,13 @@ class NetworkSettings(Settings):
     groups: Count = Field(32, description="Groups of each GroupNorm; must divide the channels of each level.")
 
     @model_validator(mode="after")
-    def _groups_divide_channels(self) -> NetworkSettings:
-        for multiplier in self.channel_multipliers:
-            width = self.channels * multiplier
-            if width % self.groups:
-                raise ValueError(
-                    f"groups: {self.groups} groups do not divide a level of {width} channels; "
-                    "lower `groups` or change `channels`"
-                )
+    def _fits_together(self) -> NetworkSettings:
+        # Multiples of the first level's channels are divided too.
         if self.channels % self.groups:
-            raise ValueError(f"groups: {self.groups} groups do not divide channels: {self.channels}")
+            raise ValueError(
+                f"groups: {self.groups} groups do not divide a level of {self.channels} channels; "
+                "lower `groups` or change `channels`"
+            )
         if self.channels % 2:
             raise ValueError(f"channels: {self.channels} is odd; the timestep embedding needs an even number")
         return self
@@ -59,7 +55,7 @@ class DiffusionSettings(Settings):
     )
 
     @model_validator(mode="after")
-    def _learned_variance_needs_the_bound(self) -> DiffusionSettings:
+    def _fits_together(self) -> DiffusionSettings:
         if self.loss == "mse" and self.variance == "learned":
             raise ValueError(
                 "loss: `mse` gives a learned variance no gradient; use `loss: kl` or a fixed variance"
@@ -96,8 +92,8 @@ class TrainingSettings(Settings):
     log_every: Count = Field(
         1000, description="Updates between points of the training curve (loss and norm are means over them)."
     )
-    precision: Precision = Field("float32", description=PRECISION)
-    compiled: bool = Field(False, description=COMPILED, json_schema_extra=RUNTIME_ONLY)
+    precision: Precision = "float32"
+    compiled: Compiled = False
     save_every_minutes: Annotated[float, Field(ge=0)] = Field(
         10.0, description="Time between saves of the resumable state.", json_schema_extra=RUNTIME_ONLY
     )
@@ -207,16 +203,12 @@ class ModelSettings(Settings):
         return [*self.checkpoints.steps, self.training.steps]
 
     @model_validator(mode="after")
-    def _checkpoints_lie_within_training(self) -> ModelSettings:
+    def _fits_together(self) -> ModelSettings:
         steps, evaluate, last = self.checkpoints.steps, self.checkpoints.evaluate, self.training.steps
         if steps and steps[-1] >= last:
             raise ValueError(f"checkpoints: step {steps[-1]} does not lie before the last, {last}; remove it")
         if isinstance(evaluate, int) and evaluate not in self.candidates:
             raise ValueError(f"checkpoints: evaluate: step {evaluate} is not kept; add it to `steps`")
-        return self
-
-    @model_validator(mode="after")
-    def _published_weights_have_one_seed(self) -> ModelSettings:
         if self.pretrained is not None and self.weights_of is None and len(self.seeds) > 1:
             raise ValueError("seeds: published weights are one training run; give one seed")
         return self

@@ -5,6 +5,8 @@ The JSON schema that editors use (config/study.schema.json) is generated from th
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field, PrivateAttr
 
 from ddpm.study.artefacts import ArtefactSettings
@@ -34,14 +36,13 @@ class Study(Settings):
     artefacts: ArtefactSettings = Field(description="Which model feeds which table and figure.")
 
     # Filled by ddpm.study.loading after the defaults are merged in.
-    _name: str = PrivateAttr("")
     _file: str = PrivateAttr("")
     _resolved: dict[str, ModelSettings] = PrivateAttr(default_factory=dict)
 
     @property
     def name(self) -> str:
         """The file's stem: results lie in results/<name>, those of `paper` in results."""
-        return self._name
+        return Path(self._file).stem
 
     @property
     def file(self) -> str:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
+from ddpm.data.images import Images
 from ddpm.data.scaling import to_model
 from ddpm.random_numbers import Stream, integers, normal, permutation
 
@@ -37,13 +40,13 @@ class Batch:
 
 
 class Batches:
-    """Draws the batch of any update, in any order.
+    """Draws the batch of any update, in any order; in that of training, images may be read ahead.
 
     Images are taken from an endless row of shuffled passes, so batches may span two passes and none
     is dropped (as the authors' repeat-then-shuffle).
 
     Args:
-        images: uint8 [N, C, H, W], on the device that trains.
+        images: uint8 [N, C, H, W], for the device that trains; a tensor is on it.
         timesteps: T.
         batch_size: images in a batch.
         flip: mirror each image with probability 1/2.
@@ -54,7 +57,7 @@ class Batches:
 
     def __init__(
         self,
-        images: Tensor,
+        images: Images | Tensor,
         timesteps: int,
         batch_size: int,
         flip: bool,
@@ -62,20 +65,17 @@ class Batches:
         part: range | None = None,
     ) -> None:
         self.part = range(batch_size) if part is None else part
-        self.images, self.timesteps, self.batch_size, self.flip, self.seed = (
-            images,
-            timesteps,
-            batch_size,
-            flip,
-            seed,
-        )
+        self.images = Images(images) if isinstance(images, Tensor) else images
+        self.timesteps, self.batch_size, self.flip, self.seed = timesteps, batch_size, flip, seed
+        self._stream: Iterator[Tensor] = iter(())
+        self._next_in_stream = -1
         self._order = functools.lru_cache(maxsize=2)(self._shuffled)
         self._drawn = functools.lru_cache(maxsize=1)(self._draw)
 
     def __getitem__(self, update: int) -> Batch:
         block, within = divmod(update, UPDATES_AT_ONCE)
         mirrored, index, noise = self._drawn(block)
-        x_0 = to_model(self.images[self._chosen(update)])
+        x_0 = to_model(self._pixels(update))
         if mirrored is not None:
             x_0 = torch.where(mirrored[within, :, None, None, None], x_0.flip(-1), x_0)
         return Batch(x_0, index[within], noise[within], self.part.start)
@@ -91,17 +91,27 @@ class Batches:
         if self.flip:
             mirrored = integers(self.seed, Stream.FLIP, places, updates, 2).bool().view(drawn)
         index = integers(self.seed, Stream.TIMESTEP, places, updates, self.timesteps).view(drawn)
-        shape = tuple(self.images.shape[1:])
+        shape = self.images.image_shape
         noise = normal(self.seed, Stream.TRAINING_NOISE, places, updates, shape)
         return mirrored, index, noise.view(*drawn, *shape)
 
+    def _pixels(self, update: int) -> Tensor:
+        if update != self._next_in_stream:
+            self._stream = self.images.stream(map(self._chosen, itertools.count(update)))
+        pixels = next(self._stream)
+        self._next_in_stream = update + 1
+        return pixels
+
     def _chosen(self, update: int) -> Tensor:
-        size = len(self.images)
-        first = update * self.batch_size + self.part.start
+        """The places of an update's images, int64 [B]."""
+        first, chosen = update * self.batch_size + self.part.start, []
         last = first + len(self.part)
-        passes = [self._order(number) for number in range(first // size, (last - 1) // size + 1)]
-        start = first - first // size * size
-        return torch.cat(passes)[start : start + len(self.part)]
+        while first < last:
+            number, start = divmod(first, len(self.images))
+            chosen.append(self._order(number)[start : start + last - first])
+            first += len(chosen[-1])
+        return torch.cat(chosen)
 
     def _shuffled(self, number: int) -> Tensor:
-        return permutation(self.seed, Stream.BATCH_ORDER, number, len(self.images)).to(self.images.device)
+        order = permutation(self.seed, Stream.BATCH_ORDER, number, len(self.images))
+        return order.to(self.images.index_device)

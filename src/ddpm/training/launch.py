@@ -1,4 +1,4 @@
-"""Starting the processes of a run on this machine: torchrun within this one, which watches over them."""
+"""Starting the processes of a run on this machine: torch's launcher, which watches over them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import contextlib
 import logging
 import os
 import signal
+import sys
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -39,20 +41,26 @@ def launch(words: Sequence[str], count: int) -> None:
     """
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-    from torch.distributed.run import parse_args, run
+    from torch.distributed.launcher import LaunchConfig, elastic_launch
 
     _silence_torchrun()
-    # Otherwise torchrun sets it, with a warning.
+    # Set for the processes, which would otherwise take a thread a core each.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", str(_SECONDS_TO_LEAVE))
-    passed_on = ",".join(signal.Signals(number).name for number in _PASSED_ON)
-    options = ["--standalone", f"--nproc-per-node={count}", "--max-restarts=0"]
-    arguments = parse_args([*options, f"--signals-to-handle={passed_on}", "--module", "ddpm.cli"])
-    # Not through torchrun's parser, which would take `--log` for an option of its own.
-    arguments.training_script_args = list(words)
+    # As `torchrun --standalone --nproc-per-node=count --max-restarts=0`.
+    config = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=count,
+        run_id=str(uuid.uuid4()),
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        max_restarts=0,
+        signals_to_handle=",".join(signal.Signals(number).name for number in _PASSED_ON),
+    )
     with _handlers_restored():
         try:
-            run(arguments)
+            elastic_launch(config, sys.executable)("-u", "-m", "ddpm.cli", *words)
         except SignalException as stop:
             raise Stopped(128 + stop.sigval) from None
         except ChildFailedError as error:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from ddpm.data.images import Images
 from ddpm.diffusion.objectives import training_losses
 from ddpm.diffusion.process import GaussianDiffusion
 from ddpm.network.dropout import DropoutKeys
@@ -58,7 +59,7 @@ class Training:
         process: the diffusion process, on the same device.
         loss: "mse" or "kl".
         settings: the training settings.
-        images: uint8 [N, C, H, W], on the same device.
+        images: uint8 [N, C, H, W], for the same device.
         seed: of batches, flips, timesteps, noise and dropout.
         processes: those that train together; their number divides the batch and its shards.
     """
@@ -69,7 +70,7 @@ class Training:
         process: GaussianDiffusion,
         loss: str,
         settings: TrainingSettings,
-        images: Tensor,
+        images: Images | Tensor,
         seed: int,
         processes: Processes = ALONE,
     ) -> None:
@@ -142,14 +143,12 @@ class Training:
         agreement = StopAgreement(self.processes, self.device.type)
         saved_at = time.monotonic()
         with StopRequest() as stop, self._progress(title) as progress:
-            while self.updates < self.settings.steps:
+            while self.updates < self.settings.steps and not self._has_diverged():
                 self.update(self.batches[self.updates])
                 if checkpoints is not None and self.processes.first and self.updates in checkpoints.steps:
                     checkpoints.after(self.updates, self.parameters.views(self.average))
-                if self.updates % self.settings.log_every == 0 or self.updates == self.settings.steps:
+                if self.updates % self.settings.log_every == 0:
                     self.curve.close_interval()
-                    if self.curve.diverged_at is not None:
-                        return Outcome({}, self.curve, f"diverged at step {self.curve.diverged_at}")
                 if progress is not None:
                     progress.advance(note=self.curve.note())
                 if (number := agreement.after_update(stop.signal)) is not None:
@@ -160,7 +159,13 @@ class Training:
                     self.save(states)
                     saved_at = time.monotonic()
             self._require_same_weights()
+        if (step := self.curve.diverged_at) is not None:
+            return Outcome({}, self.curve, f"diverged at step {step}")
         return Outcome(self.parameters.views(self.average), self.curve, TRAINED)
+
+    def _has_diverged(self) -> bool:
+        """Whether a loss was not finite; looks where an interval of the curve ends, as it waits for a GPU."""
+        return self.updates % self.settings.log_every == 0 and self.curve.diverged_at is not None
 
     def _start(self, states: StateFolder) -> None:
         """Continues from the first process's saved state, if there is one."""
@@ -176,7 +181,7 @@ class Training:
             self.updates = self.processes.of_first(self.updates)
             self.adam.load_state(first, second, self.updates)
         self.network.train()
-        if self.execution.compiled:
+        if self.execution.compiled and self.updates < self.settings.steps:
             require_compiled_gradients(self.parameters, self._mean_loss, self.batches[self.updates])
 
     def _require_same_weights(self) -> None:
@@ -185,8 +190,8 @@ class Training:
             self.processes.require_same("weights", weights_hash(vectors))
 
     def _progress(self, title: str) -> contextlib.AbstractContextManager[Progress | None]:
-        """Shown by the first process alone."""
-        if not self.processes.first:
+        """Shown by the first process alone, if there is something left to do."""
+        if not self.processes.first or self.updates >= self.settings.steps:
             return contextlib.nullcontext()
         return Progress(title, self.settings.steps, "steps", done=self.updates)
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -74,24 +73,9 @@ class StateFolder:
             )
         return max(states, key=lambda state: state.updates, default=None)
 
-    def clear(self) -> None:
-        """Removes the folder and all in it: the run is complete."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def clear_saved(self) -> None:
-        """Removes the saved states alone; finished results that are kept beside them stay."""
-        for path in self.folder.glob("*.safetensors"):
-            path.unlink(missing_ok=True)
-
-    def set_aside(self) -> Path | None:
-        """Renames a folder of other settings' states, so that nothing is lost; returns its new place."""
-        if not self.folder.exists():
-            return None
-        number = 1
-        while (place := self.folder.with_name(f"{self.folder.name}.old{number}")).exists():
-            number += 1
-        self.folder.rename(place)
-        return place
+    def keep_latest(self) -> None:
+        """Removes all states but the latest: the run is complete, and a longer one may continue from it."""
+        self.previous.unlink(missing_ok=True)
 
     def _read(self, path: Path) -> SavedState | None:
         try:
@@ -103,6 +87,6 @@ class StateFolder:
             raise StateError(
                 f"{path}: a training state of other settings ({provenance.get('fingerprint')}, not "
                 f"{self.fingerprint}); restore those settings to continue it, or start afresh with "
-                "`ddpm train --restart` (it is then renamed, not deleted)"
+                "`ddpm train --restart` (nothing is deleted)"
             )
         return SavedState(tensors, int(provenance["updates"]))

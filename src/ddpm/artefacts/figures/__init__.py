@@ -1,1 +1,1 @@
-"""The paper's figures: one module each; `build.draw_figure` draws any of them. Needs no torch."""
+"""The paper's figures and two of training; `drawing` draws any of them. Needs no torch."""

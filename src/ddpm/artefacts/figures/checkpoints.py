@@ -6,24 +6,25 @@ import dataclasses
 import itertools
 import math
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullFormatter
 
-from ddpm.artefacts.figures import wording
-from ddpm.artefacts.figures.style import INK, PAGE_WIDTH, SERIES, chart
-from ddpm.measurements import read_measurements
+from ddpm.artefacts import artefact
+from ddpm.artefacts.figures.style import INK, LINES, PAGE_WIDTH, SERIES, chart, label_decades, label_steps
 from ddpm.status import has_diverged
 from ddpm.study.dependencies import Inputs, checkpoint_rows, training_runs
-from ddpm.study.settings import Study
 
-_STYLES = ("-", "--", ":", "-.")
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from ddpm.study.settings import Study
+
 _WIDE_RANGE = 20.0  # largest FID over smallest, above which the axis is logarithmic
 _COLUMNS = 3  # of the legend
+_RING: dict[str, Any] = {"color": INK, "linestyle": "none", "marker": "o", "markersize": 8}
+_RING |= {"markerfacecolor": "none", "markeredgewidth": 1.1}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,38 +49,36 @@ class Run:
     evaluated: int | None
 
 
-def draw(study: Study, inputs: Inputs) -> Figure:
-    """Draws the figure from the checkpoints' measurements.
-
-    Raises:
-        DataError: a file of measurements is missing or damaged.
-    """
-    models = study.artefacts.models_of("checkpoints")
-    runs = [_read(study, str(run["model"]), int(str(run["seed"]))) for run in training_runs(study, models)]
-    title = wording.heading(study, "FID over training", models[0] if len(models) == 1 else None)
-    return checkpoints_figure(runs, title)
+def _inputs(study: Study, settings: artefact.CurvesSettings) -> Inputs:
+    runs = training_runs(study, settings.models)
+    return {"rows": [file for run in runs for file in checkpoint_rows(study, **run)]}
 
 
-def checkpoints_figure(runs: Sequence[Run], title: str) -> Figure:
+def _draw(study: Study, settings: artefact.CurvesSettings, inputs: Inputs, heading: str) -> Figure:
+    return checkpoints_figure([_read(study, **run) for run in training_runs(study, settings.models)], heading)
+
+
+def checkpoints_figure(runs: Sequence[Run], heading: str) -> Figure:
     """One line for each run: a colour for each model, a line style for each of its seeds.
 
     Args:
         runs: all runs of all models.
-        title: the heading.
+        heading: the heading.
     """
     models = list(dict.fromkeys(run.model for run in runs))
     rows = math.ceil((len(runs) + 1) / _COLUMNS)
-    figure = chart(PAGE_WIDTH, 3.0 + 0.16 * rows, title)
+    figure = chart(PAGE_WIDTH, 3.0 + 0.16 * rows, heading)
     axes = figure.add_subplot()
     for number, model in enumerate(models):
         of_model = [run for run in runs if run.model == model]
-        for run, style in zip(of_model, itertools.cycle(_STYLES), strict=False):
-            label = _run_label(run, len(of_model))
-            _draw_run(axes, run, {"color": SERIES[number % len(SERIES)], "linestyle": style, "label": label})
+        for run, style in zip(of_model, itertools.cycle(LINES), strict=False):
+            shown, label = np.isfinite(run.fid), _run_label(run, len(of_model))
+            look: dict[str, Any] = {"color": SERIES[number % len(SERIES)], "linestyle": style, "label": label}
+            axes.plot(run.steps[shown], run.fid[shown], linewidth=1.1, marker="o", markersize=2.5, **look)
     _ring_evaluated(axes, runs)
     axes.set(xlabel="training steps", ylabel=_label(runs))
     axes.set_xlim(left=0)
-    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    label_steps(axes)
     _scale(axes, np.concatenate([run.fid for run in runs]))
     figure.legend(loc="outside lower center", ncols=min(_COLUMNS, len(runs) + 1))
     return figure
@@ -105,22 +104,16 @@ def evaluated_step(
     return int(steps[np.nanargmin(fid)]) if np.isfinite(fid).any() else None
 
 
-_RING: dict[str, Any] = {
-    "color": INK,
-    "linestyle": "none",
-    "marker": "o",
-    "markersize": 8,
-    "markerfacecolor": "none",
-    "markeredgewidth": 1.1,
-}
-
-
 def _read(study: Study, model: str, seed: int) -> Run:
     """A run's FID at each of its checkpoints; the step of a file follows from its place in the list."""
+    import pandas as pd
+
+    from ddpm.measurements import read_measurements
+
     settings = study.model(model)
     files = [read_measurements([path]) for path in checkpoint_rows(study, model, seed)]
     found = [rows[(rows["metric"] == "FID") & (rows["split"] == "train")] for rows in files]
-    fid = np.array([_only(rows["value"]) for rows in found])
+    fid = np.array([rows["value"].iloc[0] if len(rows) else math.nan for rows in found], dtype=float)
     every = pd.concat(files, ignore_index=True)
     statuses = every["status"].dropna().astype(str)
     steps = np.array(settings.candidates)
@@ -135,18 +128,9 @@ def _read(study: Study, model: str, seed: int) -> Run:
     )
 
 
-def _only(values: pd.Series) -> float:
-    return float(values.iloc[0]) if len(values) else math.nan
-
-
 def _run_label(run: Run, seeds: int) -> str:
     label = run.model if seeds == 1 else f"{run.model}, seed {run.seed}"
     return f"{label}: {run.status}" if has_diverged(run.status) else label
-
-
-def _draw_run(axes: Axes, run: Run, look: dict[str, Any]) -> None:
-    shown = np.isfinite(run.fid)
-    axes.plot(run.steps[shown], run.fid[shown], linewidth=1.1, marker="o", markersize=2.5, **look)
 
 
 def _ring_evaluated(axes: Axes, runs: Sequence[Run]) -> None:
@@ -176,13 +160,21 @@ def _scale(axes: Axes, fid: np.ndarray) -> None:
     found = fid[np.isfinite(fid)]
     if not len(found):
         axes.set_yticks([])
-        axes.text(
-            0.5, 0.5, "Nothing to show: no checkpoint has an FID.", transform=axes.transAxes, ha="center"
-        )
+        words = "Nothing to show: no checkpoint has an FID."
+        axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center")
     elif found.min() > 0 and found.max() > _WIDE_RANGE * found.min():
         axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.yaxis.set_minor_formatter(NullFormatter())
+        label_decades(axes, (1, 2, 5))
     else:
         axes.set_ylim(bottom=0)
+
+
+FIGURE = artefact.Figure(
+    name="checkpoints",
+    settings=artefact.CurvesSettings,
+    inputs=_inputs,
+    subject="FID over training",
+    paper="no such figure; its numbers are those of the checkpoint of minimum FID",
+    here="FID of the averaged weights over training, for {models}, of fewer samples than the final numbers",
+    draw=_draw,
+)

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from ddpm.artefacts.figures import wording
+from ddpm.artefacts import artefact
+from ddpm.artefacts.figures.reading import divergence
 from ddpm.artefacts.figures.style import OURS, PAGE_WIDTH, PAPER, chart
 from ddpm.artefacts.published import read_published
-from ddpm.measurements import read_measurements
 from ddpm.status import has_diverged
-from ddpm.study.dependencies import Inputs
-from ddpm.study.settings import Study
+from ddpm.study import layout
+from ddpm.study.dependencies import PUBLISHED, Inputs, fill, first_run
 
-METRICS = {"IS": "inception score", "FID": "FID against train"}
-PAPER_LABEL = "paper: CIFAR-10, Inception features (read off its figure)"
-PAPER_TIMESTEPS = 1000
-STEPS = r"reverse steps taken before $\hat{\mathbf{x}}_0$ was predicted"
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from ddpm.study.settings import Study
+
+_METRICS = {"IS": "inception score", "FID": "FID against train"}
+_PAPER_LABEL = "paper: CIFAR-10, Inception features (read off its figure)"
+_PAPER_TIMESTEPS = 1000
+_STEPS = r"reverse steps taken before $\hat{\mathbf{x}}_0$ was predicted"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,25 +44,27 @@ class Course:
     spread: np.ndarray
 
 
-def draw(study: Study, inputs: Inputs) -> Figure:
-    """Draws the figure from progressive measurements and the published points."""
-    assert study.artefacts.figure10 is not None
-    model = study.artefacts.figure10.model
-    rows = read_measurements(inputs["rows"])
-    published = read_published(inputs["published"][0])
-    ours = {metric: _measured(rows, metric) for metric in METRICS}
-    papers = {metric: _published(published.curve("figure10", metric)) for metric in METRICS}
-    label = f"this study: {study.model(model).dataset}, {study.quality.features.kind} features{_remark(rows)}"
-    title = wording.heading(study, "Sample quality over the reverse process", model)
-    return quality_figure(ours, papers, label, title, overlaid=_same_scale(study, model))
+def _inputs(study: Study, settings: artefact.ModelArtefactSettings) -> Inputs:
+    run = {**first_run(study, settings.model), "sampling": study.sampling_seeds(settings.model)[0]}
+    return {"rows": [fill(layout.PROGRESSIVE_ROWS, study, **run)], "published": [PUBLISHED]}
+
+
+def _draw(study: Study, settings: artefact.ModelArtefactSettings, inputs: Inputs, heading: str) -> Figure:
+    from ddpm.measurements import read_measurements
+
+    rows, published = read_measurements(inputs["rows"]), read_published(inputs["published"][0])
+    ours = {metric: _measured(rows, metric) for metric in _METRICS}
+    papers = {metric: _published(published.curve("figure10", metric)) for metric in _METRICS}
+    model, features = study.model(settings.model), study.quality.features.kind
+    label = f"this study: {model.dataset}, {features} features{_remark(rows)}"
+    # On other data, with other features or over another T the scores have another scale.
+    data, timesteps = study.datasets[model.dataset].source, model.diffusion.timesteps
+    overlaid = (data, features, timesteps) == ("cifar10", "inception", _PAPER_TIMESTEPS)
+    return quality_figure(ours, papers, label, heading, overlaid)
 
 
 def quality_figure(
-    ours: dict[str, Course],
-    papers: dict[str, Course],
-    label: str,
-    title: str,
-    overlaid: bool = False,
+    ours: dict[str, Course], papers: dict[str, Course], label: str, heading: str, overlaid: bool = False
 ) -> Figure:
     """IS at the left, FID at the right.
 
@@ -68,21 +75,18 @@ def quality_figure(
         ours: IS and FID of this study.
         papers: IS and FID of the paper.
         label: what ours were measured on.
-        title: the heading.
+        heading: the heading.
         overlaid: draw both in the same panels.
     """
     overlaid = overlaid or not any(len(course.steps) for course in ours.values())
-    figure = chart(PAGE_WIDTH, 2.7 if overlaid else 4.3, title)
-    rows = 1 if overlaid else 2
-    grid = np.array(
-        [[figure.add_subplot(rows, 2, 2 * row + column + 1) for column in (0, 1)] for row in range(rows)]
-    )
-    for column, (metric, name) in enumerate(METRICS.items()):
+    figure = chart(PAGE_WIDTH, 2.7 if overlaid else 4.3, heading)
+    grid = figure.subplots(1 if overlaid else 2, 2, squeeze=False)
+    for column, (metric, name) in enumerate(_METRICS.items()):
         upper, lower = grid[0, column], grid[-1, column]
         _plot(upper, ours[metric], label, {**OURS, "marker": "s", "markersize": 3})
-        _plot(lower, papers[metric], PAPER_LABEL, {**PAPER, "linestyle": "-", "linewidth": 0.8})
+        _plot(lower, papers[metric], _PAPER_LABEL, {**PAPER, "linestyle": "-", "linewidth": 0.8})
         for axes in grid[:, column]:
-            axes.set(xlabel=STEPS, ylabel=name)
+            axes.set(xlabel=_STEPS, ylabel=name)
             axes.set_xlim(left=0)
             axes.set_ylim(bottom=0)
     handles = {
@@ -114,9 +118,8 @@ def _measured(rows: pd.DataFrame, metric: str) -> Course:
 def _remark(rows: pd.DataFrame) -> str:
     """How many samples were measured, or why none were."""
     status = next((text for text in rows["status"].dropna() if has_diverged(text)), "trained")
-    images = rows["n"].max()
-    count = "" if pd.isna(images) or not images else f", {images:,} samples"
-    return count + wording.divergence(status)
+    images = int(rows["n"].fillna(0).max()) if len(rows) else 0
+    return (f", {images:,} samples" if images else "") + divergence(status)
 
 
 def _published(curve: Sequence[tuple[int, float]]) -> Course:
@@ -124,9 +127,12 @@ def _published(curve: Sequence[tuple[int, float]]) -> Course:
     return Course(steps, scores, np.array([]))
 
 
-def _same_scale(study: Study, model: str) -> bool:
-    """True if the study measures as the paper does: on CIFAR-10 with Inception's features, over T = 1000."""
-    source: str = study.datasets[study.model(model).dataset].source
-    features: str = study.quality.features.kind
-    timesteps = study.model(model).diffusion.timesteps
-    return source == "cifar10" and features == "inception" and timesteps == PAPER_TIMESTEPS
+FIGURE = artefact.Figure(
+    name="figure10",
+    settings=artefact.ModelArtefactSettings,
+    inputs=_inputs,
+    subject="Sample quality over the reverse process",
+    paper="Inception score and FID of the prediction x0-hat over the reverse process on CIFAR-10",
+    here="the same for {model}, by this study's features, beside the paper's points as read off its figure",
+    draw=_draw,
+)

@@ -2,53 +2,65 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from pydantic import Field
 
-from ddpm.artefacts.figures import wording
-from ddpm.artefacts.figures.image_grid import Grid
+from ddpm.artefacts import artefact
+from ddpm.artefacts.figures.grid import Grid
 from ddpm.artefacts.figures.page import Margins, Page, Resolution, resolution
-from ddpm.artefacts.figures.reading import read_images, status_of
+from ddpm.artefacts.figures.reading import read_images
 from ddpm.artefacts.figures.style import LABEL_SIZE, PAGE_WIDTH, VERMILION
-from ddpm.status import is_evaluated
-from ddpm.study.dependencies import Inputs
-from ddpm.study.settings import Study
-from ddpm.traced_files import read_arrays
+from ddpm.study import layout
+from ddpm.study.base import Count
+from ddpm.study.dependencies import Inputs, fill
 
-BETWEEN = 0.14  # inches between panels
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from ddpm.study.settings import Study
+
+_BETWEEN = 0.14  # inches between panels
 
 
-def draw(study: Study, inputs: Inputs) -> Figure:
-    """Draws the figure from chains that part at each t."""
-    assert study.artefacts.figure7 is not None
-    path = inputs["chains"][0]
-    title = wording.heading(study, "Samples that share a latent", study.artefacts.figure7.model)
-    status = status_of(path)
-    if not is_evaluated(status):
-        return wording.empty_figure(title, status)
+class SharedLatentsSettings(artefact.ModelArtefactSettings):
+    """Figure 7: samples that share x_t, one panel for each t (0 is the finished sample)."""
+
+    t: list[artefact.Step] = Field(min_length=1)
+    samples: Count = Field(3, description="Samples that share each x_t.")
+
+
+def _draw(study: Study, settings: SharedLatentsSettings, inputs: Inputs, heading: str) -> Figure:
+    from ddpm.traced_files import read_arrays
+
+    [path] = inputs["chains"]
     images = read_images(path, latents=4, samples=5)
-    return shared_latents_figure(read_arrays(path, "t")["t"], images["latents"], images["samples"], title)
+    return shared_latents_figure(read_arrays(path, "t")["t"], images["latents"], images["samples"], heading)
 
 
-def shared_latents_figure(t: np.ndarray, latents: np.ndarray, samples: np.ndarray, title: str) -> Figure:
+def shared_latents_figure(t: np.ndarray, latents: np.ndarray, samples: np.ndarray, heading: str) -> Figure:
     """A panel for each t: its samples, and at the bottom right x_t itself, framed.
 
     Args:
         t: int64 [P].
         latents: uint8 [P, C, H, W], x_t clipped for display.
         samples: uint8 [P, S, C, H, W].
-        title: the heading.
+        heading: the heading.
     """
     panels, count, _, height, width = samples.shape
     columns = int(np.ceil(np.sqrt(count + 1)))
     rows = -(-(count + 1) // columns)
-    finest = resolution(panels * columns * width, PAGE_WIDTH - (panels - 1) * BETWEEN)
+    finest = resolution(panels * columns * width, PAGE_WIDTH - (panels - 1) * _BETWEEN)
     grid = Grid(rows, columns, height, width, finest.scale, finest.gap)
-    pitch = grid.width + finest.dots(BETWEEN)
+    pitch = grid.width + finest.dots(_BETWEEN)
     page = Page(
-        pitch * panels - finest.dots(BETWEEN), grid.height, finest.dpi, title, Margins(top=0.18, bottom=0.2)
+        pitch * panels - finest.dots(_BETWEEN),
+        grid.height,
+        finest.dpi,
+        heading,
+        Margins(top=0.18, bottom=0.2),
     )
     for panel in range(panels):
         axes = page.add_image(_panel(grid, samples[panel], latents[panel]), panel * pitch, 0)
@@ -70,9 +82,23 @@ def _panel(grid: Grid, samples: np.ndarray, latent: np.ndarray) -> np.ndarray:
 
 def _frame(axes: Axes, grid: Grid, finest: Resolution) -> None:
     """A thin frame inside the bottom right cell."""
+    from matplotlib.patches import Rectangle
+
     line = finest.dots(1.0 / 72)
     corner = (grid.left(grid.columns - 1) + line / 2, grid.top(grid.rows - 1) + line / 2)
     size = (grid.cell_width - line, grid.cell_height - line)
     axes.add_patch(
         Rectangle(corner, *size, fill=False, edgecolor=VERMILION, linewidth=line * 72 / finest.dpi)
     )
+
+
+FIGURE = artefact.Figure(
+    name="figure7",
+    settings=SharedLatentsSettings,
+    inputs=lambda study, settings: {"chains": [fill(layout.CHAINS, study, figure="figure7")]},
+    subject="Samples that share a latent",
+    paper="CelebA-HQ 256x256 samples that share a latent x_t, for t of 1000, 750, 500, 250 and 0",
+    here="{samples} samples of {model} that share each x_t, for t of {t}",
+    of_images=True,
+    draw=_draw,
+)

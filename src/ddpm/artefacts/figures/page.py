@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from ddpm.artefacts.figures.style import HEADING_LINE, HEADING_SIZE, INK, SMALL_SIZE, wrapped
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 DPI = 200
 GAP = 0.015  # inches between cells
@@ -71,6 +71,8 @@ class Page:
     def __init__(
         self, width: int, height: int, dpi: int, heading: str, margins: Margins | None = None
     ) -> None:
+        from matplotlib.figure import Figure
+
         margins = margins or Margins()
         needed = width + round((margins.left + margins.right + 2 * EDGE) * dpi)
         self._width = max(needed, round(NARROWEST * dpi))
@@ -109,6 +111,8 @@ class Page:
 
     def rule(self, left: float, right: float, top: float) -> None:
         """A thin horizontal line, in dots."""
+        from matplotlib.lines import Line2D
+
         start, height = self._fraction(left, top)
         end, _ = self._fraction(right, top)
         line = Line2D(

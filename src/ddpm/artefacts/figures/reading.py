@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 
 from ddpm.errors import DataError
-from ddpm.traced_files import read_arrays, read_provenance
-
-
-@dataclasses.dataclass(frozen=True)
-class Chains:
-    """The first samples of a model with their progressive predictions.
-
-    Attributes:
-        x0_hat: uint8 [columns, n, C, H, W].
-        reverse_steps: int64 [columns], steps taken before each column's prediction.
-    """
-
-    x0_hat: np.ndarray
-    reverse_steps: np.ndarray
+from ddpm.status import has_diverged, is_evaluated
 
 
 def status_of(path: str) -> str:
@@ -30,7 +16,16 @@ def status_of(path: str) -> str:
     Raises:
         DataError: the file is missing or damaged.
     """
+    from ddpm.traced_files import read_provenance
+
     return str(read_provenance(path).get("status", "trained"))
+
+
+def divergence(status: str) -> str:
+    """What to add to the name of a diverged model's curve; nothing for a trained model."""
+    if not has_diverged(status):
+        return ""
+    return f" (training {status})" if is_evaluated(status) else f" (no values: training {status})"
 
 
 def read_images(path: str, **dimensions: int) -> dict[str, np.ndarray]:
@@ -39,6 +34,8 @@ def read_images(path: str, **dimensions: int) -> dict[str, np.ndarray]:
     Raises:
         DataError: the file is missing or damaged, or an array is not uint8 [..., 1 or 3, H, W].
     """
+    from ddpm.traced_files import read_arrays
+
     arrays = read_arrays(path, *dimensions)
     for name, array in arrays.items():
         if array.dtype != np.uint8 or array.ndim != dimensions[name] or array.shape[-3] not in (1, 3):
@@ -59,18 +56,26 @@ def first_samples(paths: Sequence[str], count: int) -> np.ndarray:
     return images[_first(paths, count)]
 
 
-def first_chains(paths: Sequence[str], count: int) -> Chains:
-    """The predictions x0-hat in the course of the chains with index 0..count-1.
+def first_chains(paths: Sequence[str], count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The predictions in the course of the chains with index 0..count-1.
+
+    Returns:
+        x0_hat, uint8 [columns, count, C, H, W]; and the reverse steps taken before each column's prediction,
+        int64 [columns].
 
     Raises:
         DataError: a shard is missing or damaged, or the shards hold fewer chains.
     """
+    from ddpm.traced_files import read_arrays
+
     x0_hat = np.concatenate([read_images(path, x0_hat=5)["x0_hat"] for path in paths], axis=1)
-    return Chains(x0_hat[:, _first(paths, count)], read_arrays(paths[0], "reverse_steps")["reverse_steps"])
+    return x0_hat[:, _first(paths, count)], read_arrays(paths[0], "reverse_steps")["reverse_steps"]
 
 
 def _first(paths: Sequence[str], count: int) -> np.ndarray:
     """Positions of the samples 0..count-1 in the concatenated shards."""
+    from ddpm.traced_files import read_arrays
+
     index = np.concatenate([read_arrays(path, "index")["index"] for path in paths])
     order = np.argsort(index, kind="stable")[:count]
     if not np.array_equal(index[order], np.arange(count)):

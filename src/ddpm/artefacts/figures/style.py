@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 import textwrap
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib
-from matplotlib.figure import Figure
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # Okabe and Ito's palette, in the order in which series take it.
 BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"
 INK, FAINT = "#222222", "#8A8A8A"
 SERIES = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
+LINES = ("-", "--", ":", "-.")
 
 # Ours and the paper's, alike in every figure; they differ in shape too, for print without colour.
 OURS: dict[str, Any] = {"color": BLUE, "linewidth": 1.4}
@@ -72,6 +74,8 @@ _STYLE: dict[Any, Any] = {
 @contextlib.contextmanager
 def applied() -> Iterator[None]:
     """Matplotlib's defaults with the project's style on top, whatever the user's own settings are."""
+    import matplotlib
+
     # The backend is left alone: setting it would load pyplot.
     defaults: dict[Any, Any] = {
         key: value for key, value in matplotlib.rcParamsDefault.items() if "backend" not in key
@@ -87,7 +91,25 @@ def wrapped(heading: str, width: float) -> list[str]:
 
 def chart(width: float, height: float, heading: str) -> Figure:
     """An empty figure for charts, in inches, with its heading at the top left."""
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(width, height), layout="constrained")
     lines = "\n".join(wrapped(heading, width))
     figure.suptitle(lines, x=0.01, ha="left", linespacing=HEADING_LINE, parse_math=False)
     return figure
+
+
+def label_steps(axes: Axes) -> None:
+    """Training steps in plain numbers along the horizontal axis: 200k, 400k."""
+    from matplotlib.ticker import EngFormatter
+
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+
+
+def label_decades(axes: Axes, subs: tuple[int, ...]) -> None:
+    """Plain numbers along a logarithmic vertical axis, at the multiples `subs` of each decade."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axes.yaxis.set_major_locator(LogLocator(subs=subs))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())

@@ -5,25 +5,26 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullFormatter
 
-from ddpm.artefacts.figures import wording
+from ddpm.artefacts import artefact
 from ddpm.artefacts.figures.reading import status_of
-from ddpm.artefacts.figures.style import PAGE_WIDTH, SERIES, chart
+from ddpm.artefacts.figures.style import LINES, PAGE_WIDTH, SERIES, chart, label_decades, label_steps
 from ddpm.status import has_diverged
-from ddpm.study.dependencies import Inputs, training_runs
+from ddpm.study import layout
+from ddpm.study.dependencies import Inputs, fill, training_runs
 from ddpm.study.models import DiffusionSettings
-from ddpm.study.settings import Study
-from ddpm.traced_files import read_frame
 
-COLUMNS = 3
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from ddpm.study.settings import Study
+
+_COLUMNS = 3
 _TARGETS = {"epsilon": r"$\epsilon$", "mu_tilde": r"$\tilde{\mu}_t$", "x0": r"$\mathbf{x}_0$"}
-_STYLES = ("-", "--", ":", "-.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,26 +45,34 @@ class Run:
     loss: np.ndarray
 
 
-def draw(study: Study, inputs: Inputs) -> Figure:
-    """Draws the figure from the curves kept by training."""
-    models = study.artefacts.models_of("training_curves")
-    chosen = zip(training_runs(study, models), inputs["curves"], strict=True)
-    runs = [_read(path, str(run["model"]), int(str(run["seed"]))) for run, path in chosen]
-    units = {model: loss_unit(study.model(model).diffusion) for model in models}
-    return curves_figure(runs, units, wording.heading(study, "Training curves"))
+def _inputs(study: Study, settings: artefact.CurvesSettings) -> Inputs:
+    runs = training_runs(study, settings.models)
+    return {"curves": [fill(layout.CURVE, study, **run) for run in runs]}
 
 
-def curves_figure(runs: Sequence[Run], units: dict[str, str], title: str) -> Figure:
+def _draw(study: Study, settings: artefact.CurvesSettings, inputs: Inputs, heading: str) -> Figure:
+    from ddpm.traced_files import read_frame
+
+    runs = []
+    for run, path in zip(training_runs(study, settings.models), inputs["curves"], strict=True):
+        frame = read_frame(path)
+        steps, loss = frame["step"].to_numpy(), frame["loss"].to_numpy(dtype=float)
+        runs.append(Run(**run, status=status_of(path), steps=steps, loss=loss))
+    units = {model: _loss_unit(study.model(model).diffusion) for model in settings.models}
+    return curves_figure(runs, units, heading)
+
+
+def curves_figure(runs: Sequence[Run], units: dict[str, str], heading: str) -> Figure:
     """A panel for each model, in the order of `units`.
 
     Args:
         runs: all runs of all models.
         units: for each model, what its loss is and its unit.
-        title: the heading.
+        heading: the heading.
     """
-    rows = math.ceil(len(units) / COLUMNS)
-    columns = min(COLUMNS, len(units))
-    figure = chart(PAGE_WIDTH * columns / COLUMNS, 0.35 + 1.95 * rows, title)
+    rows = math.ceil(len(units) / _COLUMNS)
+    columns = min(_COLUMNS, len(units))
+    figure = chart(PAGE_WIDTH * columns / _COLUMNS, 0.35 + 1.95 * rows, heading)
     first: Axes | None = None
     for panel, (model, unit) in enumerate(units.items()):
         axes = figure.add_subplot(rows, columns, panel + 1, sharex=first)
@@ -76,7 +85,7 @@ def curves_figure(runs: Sequence[Run], units: dict[str, str], title: str) -> Fig
     return figure
 
 
-def loss_unit(diffusion: DiffusionSettings) -> str:
+def _loss_unit(diffusion: DiffusionSettings) -> str:
     """What the loss of an objective is and its unit, for an axis (section 3.4)."""
     if diffusion.loss == "kl":
         return "term of $L$ (bits/dim)"
@@ -86,44 +95,36 @@ def loss_unit(diffusion: DiffusionSettings) -> str:
 
 def _draw_panel(axes: Axes, runs: Sequence[Run]) -> None:
     axes.set_yscale("log")
-    for index, run in enumerate(runs):
-        look: dict[str, Any] = {
-            "color": SERIES[index % len(SERIES)],
-            "linestyle": _STYLES[index % len(_STYLES)],
-        }
+    for number, run in enumerate(runs):
         shown = np.isfinite(run.loss) & (run.loss > 0)
-        diverged = has_diverged(run.status)
-        label = f"seed {run.seed}: {run.status}" if diverged else f"seed {run.seed}"
-        # A diverged run ends in a cross on its last finite loss.
-        mark: dict[str, Any] = (
-            {"marker": "X", "markersize": 5, "markevery": [int(shown.sum()) - 1]}
-            if diverged and shown.any()
-            else {}
-        )
-        axes.plot(run.steps[shown], run.loss[shown], linewidth=1.1, label=label, **look, **mark)
+        look: dict[str, Any] = {
+            "color": SERIES[number % len(SERIES)],
+            "linestyle": LINES[number % len(LINES)],
+            "label": f"seed {run.seed}",
+        }
+        if has_diverged(run.status):
+            look["label"] += f": {run.status}"
+            # A diverged run ends in a cross on its last finite loss.
+            look |= (
+                {"marker": "X", "markersize": 5, "markevery": [int(shown.sum()) - 1]} if shown.any() else {}
+            )
+        axes.plot(run.steps[shown], run.loss[shown], linewidth=1.1, **look)
     if len(runs) > 1 or any(has_diverged(run.status) for run in runs):
-        # Room for the legend above the curves, where losses begin.
+        # Space for the legend above the curves, where losses begin.
         low, high = axes.get_ylim()
         axes.set_ylim(low, high * (high / low) ** (0.05 + 0.13 * len(runs)))
         axes.legend(loc="upper right")
-    _label_ticks(axes)
-
-
-def _label_ticks(axes: Axes) -> None:
-    """Ticks in plain numbers: 1, 2, 5 of each decade where few decades are shown, else decades."""
     low, high = axes.get_ylim()
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 100 * low else (1,)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    label_decades(axes, (1, 2, 5) if high < 100 * low else (1,))
+    label_steps(axes)
 
 
-def _read(path: str, model: str, seed: int) -> Run:
-    frame = read_frame(path)
-    return Run(
-        model=model,
-        seed=seed,
-        status=status_of(path),
-        steps=frame["step"].to_numpy(),
-        loss=frame["loss"].to_numpy(dtype=float),
-    )
+FIGURE = artefact.Figure(
+    name="training_curves",
+    settings=artefact.CurvesSettings,
+    inputs=_inputs,
+    subject="Training curves",
+    paper="no such figure",
+    here="loss and gradient norm over training, for {models}",
+    draw=_draw,
+)

@@ -1,1 +1,1 @@
-"""The paper's tables as views over measurements, beside the published numbers."""
+"""The paper's tables, the numbers of its text, and the comparison of all of them with ours."""

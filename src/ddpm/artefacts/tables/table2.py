@@ -2,48 +2,57 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ddpm.artefacts import artefact
 from ddpm.artefacts.published import Published, PublishedNumber, read_published
-from ddpm.artefacts.tables import measures, notes, trace
-from ddpm.artefacts.tables.built import BuiltTable
-from ddpm.artefacts.tables.measured_models import MeasuredModels, csv_columns, csv_frame, fields_of
-from ddpm.artefacts.tables.rendering import numbers
-from ddpm.artefacts.tables.rendering.view import Cell, Column, Group, Line, View
-from ddpm.measurements import read_measurements
-from ddpm.study.artefacts import Table2Settings
-from ddpm.study.dependencies import artefact_inputs
-from ddpm.study.settings import Study
+from ddpm.artefacts.tables import footnotes, numbers
+from ddpm.artefacts.tables.measured_rows import MeasuredRows, csv_frame, fields_of
+from ddpm.artefacts.tables.measures import FID, FID_TEST, IS
+from ddpm.artefacts.tables.table import BuiltTable, joined
+from ddpm.artefacts.tables.view import Cell, Column, Line, View, grouped
+from ddpm.study.dependencies import PUBLISHED, Inputs, quality_rows, reference_rows
+
+if TYPE_CHECKING:
+    from ddpm.study.settings import Study
 
 _TITLE = "Table 2. Prediction and training objective (IS, higher is better; FID, lower is better)"
-_SHOWN = (measures.IS, measures.FID)
-_ROWS = tuple(Table2Settings.model_fields)
-_LEADING = (
-    *("group", "row", "label", "model", "status", "training_seeds", "sampling_seeds", "published_data"),
-    *("published_IS", "published_IS_spread", "published_FID", "published_best", "published_note"),
-    "measured_data",
-)
+_SHOWN = (IS, FID)
+_MEASURES = (*_SHOWN, FID_TEST)
 _BLANK_NOTE = (
     "Blank published entries: training was unstable there and samples poor, with scores out of range."
 )
 _DIVERGED_NOTE = "Diverged: a loss was not finite, so that seed has no samples; means are over the others."
+_SPLIT_NOTE = "FID is taken against the training split. Seeds are training seeds."
 
 
-def build(study: Study) -> BuiltTable:
-    """Builds Table 2 from the files that `artefact_inputs` names.
+class Table2Settings(artefact.RowsSettings):
+    """Table 2: one model for each of the six rows."""
 
-    Raises:
-        DataError: an input is missing, damaged, or lacks a number that the table shows.
-    """
-    inputs = artefact_inputs(study, "table2")
+    mu_tilde_L_learned: str
+    mu_tilde_L_fixed: str
+    mu_tilde_mse: str
+    epsilon_L_learned: str
+    epsilon_L_fixed: str
+    epsilon_L_simple: str
+
+
+def _inputs(study: Study, settings: Table2Settings) -> Inputs:
+    models = list(settings.rows.values())
+    reference = reference_rows(study, models)
+    return {"rows": quality_rows(study, models), "reference": reference, "published": [PUBLISHED]}
+
+
+def _build(study: Study, settings: Table2Settings, inputs: Inputs) -> BuiltTable:
+    from ddpm.measurements import read_measurements
+
     published = read_published(inputs["published"][0])
-    models = study.artefacts.rows_of("table2")
-    ours = MeasuredModels(study, read_measurements(inputs["rows"]), models, measures.TABLE2)
+    ours = MeasuredRows(study, read_measurements(inputs["rows"]), settings.rows, _MEASURES)
+    quoted = {row: _quoted(published, row) for row in settings.rows}
+    fields = [_fields(ours, row, quoted[row]) for row in quoted]
+    diverged = [_DIVERGED_NOTE] if ours.divergence_notes else []
     return BuiltTable(
-        frame=csv_frame(
-            [_published_fields(published, row) | _measured_fields(ours, row) for row in _ROWS],
-            [*_LEADING, *csv_columns(measures.TABLE2, "measured_"), "measured_best"],
-        ),
+        frame=csv_frame(fields, fields[0]),
         view=View(
             title=_TITLE,
             label_heading="Objective",
@@ -53,52 +62,37 @@ def build(study: Study) -> BuiltTable:
                 Column("Status"),
                 Column("Seeds"),
             ],
-            groups=_groups(published, ours),
-            notes=[
-                notes.PUBLISHED_NOTE,
-                *notes.measured_notes(study, list(models.values())),
-                notes.comparability_note(study, models.values()),
-                *ours.fewer,
-                _BLANK_NOTE,
-                *([_DIVERGED_NOTE] if ours.diverged else []),
-                "FID is taken against the training split. Seeds are training seeds.",
-                notes.SPREAD_NOTE,
-                *ours.protocols,
-            ],
+            groups=grouped((quoted[row]["IS"].group, _line(quoted[row], ours, row)) for row in quoted),
+            notes=footnotes.of_table(study, [ours], [_BLANK_NOTE, *diverged, _SPLIT_NOTE]),
         ),
-        trace=trace.join(ours.trace(column_prefix="measured_")),
+        trace=joined(ours.trace(column_prefix="measured_")),
     )
 
 
-def _published_fields(published: Published, row: str) -> dict[str, Any]:
-    quoted = _quoted(published, row)
+def _quoted(published: Published, row: str) -> dict[str, PublishedNumber]:
+    return {measure.column: published.number("table2", row, measure.metric) for measure in _SHOWN}
+
+
+def _fields(ours: MeasuredRows, row: str, quoted: dict[str, PublishedNumber]) -> dict[str, Any]:
     first = quoted["IS"]
-    fields: dict[str, Any] = {"group": first.group, "row": row, "label": first.label}
-    for column, number in quoted.items():
-        fields |= {f"published_{column}": number.value, f"published_{column}_spread": number.spread}
-    fields["published_data"] = "CIFAR-10"
-    fields["published_best"] = " ".join(column for column, number in quoted.items() if number.best)
-    fields["published_note"] = first.note
-    return fields
-
-
-def _measured_fields(ours: MeasuredModels, row: str) -> dict[str, Any]:
-    data = {
-        "measured_data": notes.data_of(ours.study, [ours.models[row]]),
+    return {
+        "group": first.group,
+        "row": row,
+        "label": first.label,
+        **ours.description(row),
+        "published_data": "CIFAR-10",
+        "published_IS": first.value,
+        "published_IS_spread": first.spread,
+        "published_FID": quoted["FID"].value,
+        "published_best": " ".join(column for column, number in quoted.items() if number.best),
+        "published_note": first.note,
+        "measured_data": footnotes.data_of(ours.study, [ours.models[row]]),
+        **fields_of(ours.summaries[row], _MEASURES, "measured_"),
         "measured_best": " ".join(ours.best(row)),
     }
-    return ours.description(row) | fields_of(ours.summaries[row], "measured_") | data
 
 
-def _groups(published: Published, ours: MeasuredModels) -> list[Group]:
-    groups: dict[str, list[Line]] = {}
-    for row in _ROWS:
-        quoted = _quoted(published, row)
-        groups.setdefault(quoted["IS"].group, []).append(_line(quoted, ours, row))
-    return [Group(title, lines) for title, lines in groups.items()]
-
-
-def _line(quoted: dict[str, PublishedNumber], ours: MeasuredModels, row: str) -> Line:
+def _line(quoted: dict[str, PublishedNumber], ours: MeasuredRows, row: str) -> Line:
     best = ours.best(row)
     cells = [Cell(numbers.published(number), number.best) for number in quoted.values()]
     cells += [ours.cell(row, measure, measure.column in best) for measure in _SHOWN]
@@ -106,5 +100,4 @@ def _line(quoted: dict[str, PublishedNumber], ours: MeasuredModels, row: str) ->
     return Line(quoted["IS"].label, cells)
 
 
-def _quoted(published: Published, row: str) -> dict[str, PublishedNumber]:
-    return {measure.column: published.number("table2", row, measure.metric) for measure in _SHOWN}
+TABLE = artefact.Table(name="table2", settings=Table2Settings, inputs=_inputs, build=_build)

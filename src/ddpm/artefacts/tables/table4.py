@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+from ddpm.artefacts import artefact
+from ddpm.artefacts.published import Published, PublishedNumber, read_published
+from ddpm.artefacts.tables import differences, footnotes
+from ddpm.artefacts.tables.numbers import FEWER
+from ddpm.artefacts.tables.table import TRACE_COLUMNS, BuiltTable, cell_trace, joined
+from ddpm.artefacts.tables.view import Cell, Column, Line, View, grouped
+from ddpm.errors import DataError
+from ddpm.status import is_evaluated
+from ddpm.study.dependencies import PUBLISHED, Inputs, rate_distortion
 
-from ddpm.artefacts.published import read_published
-from ddpm.artefacts.tables import comparability, notes, trace
-from ddpm.artefacts.tables.built import BuiltTable
-from ddpm.artefacts.tables.rendering.numbers import FEWER
-from ddpm.artefacts.tables.rendering.view import Cell, Column, Group, Line, View
-from ddpm.artefacts.tables.table4_points import METRICS, Point, read_points
-from ddpm.study.dependencies import artefact_inputs
-from ddpm.study.settings import Study
+if TYPE_CHECKING:
+    import pandas as pd
 
+    from ddpm.study.settings import Study
+
+METRICS = ("rate", "RMSE")
 _TITLE = "Table 4. Unconditional progressive lossy coding of the test split: rate and distortion"
 _NOTES = (
     "Rate: bits/dim that tell x_t, the prior term and the KL terms down to t: an ideal code length, not the "
@@ -23,41 +29,145 @@ _NOTES = (
     "of [0, 255].",
     "A row of the paper's T = 1000 stands beside the time at the same share of the reverse process here.",
 )
+_PROTOCOL = "mean over the test split, one noise draw for each image and t"
+# The columns of the curve that hold each metric, and its standard error where the file has it.
+_COLUMNS = {"rate": "rate", "RMSE": "rmse"}
 
 
-def build(study: Study) -> BuiltTable:
-    """Builds Table 4 from the files that `artefact_inputs` names.
+@dataclasses.dataclass(frozen=True)
+class Point:
+    """One time of the reverse process.
+
+    Attributes:
+        published_steps, steps: T - t + 1 in the paper, and here.
+        t: the time here.
+        published: the paper's numbers by metric.
+        measured: ours by metric; NaN where there is none.
+        errors: their standard errors over images; NaN where they are not known.
+    """
+
+    published_steps: int
+    steps: int
+    t: int
+    published: dict[str, PublishedNumber]
+    measured: dict[str, float]
+    errors: dict[str, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Points:
+    """The points of one model, and the measured curve's provenance under the trace's column names."""
+
+    points: list[Point]
+    source: dict[str, Any]
+
+    def measurement(self, point: Point, metric: str) -> pd.DataFrame:
+        """The measured number of a point as a row for the trace."""
+        import pandas as pd
+
+        return pd.DataFrame([{**self.source, "metric": metric, "value": point.measured[metric]}])
+
+
+def read_points(study: Study, model: str, path: str, published: Published) -> Points:
+    """Reads a model's curve at the times of Table 4.
 
     Raises:
-        DataError: an input is missing, damaged, or lacks a time that the table shows.
+        DataError: the curve is missing, damaged, or lacks a time.
     """
-    inputs = artefact_inputs(study, "table4")
-    [model] = study.artefacts.models_of("table4")
-    published = read_published(inputs["published"][0])
+    from ddpm.traced_files import read_provenance
+
+    timesteps = study.model(model).diffusion.timesteps
+    curve = _read_curve(path, timesteps)
+    steps = [steps for steps, _ in reversed(published.curve("table4", "rate"))]
+    points = [_point(published, published_steps, timesteps, curve) for published_steps in steps]
+    return Points(points, _source(study, model, read_provenance(path)))
+
+
+def nearest_steps(published_steps: int, timesteps: int) -> int:
+    """The reverse time T - t + 1 in 1..T at the same share of the reverse process as the paper's.
+
+    For T = 100 the paper's 1000, 900, ..., 100 become 100, 90, ..., 10.
+    """
+    return max(1, math.floor(published_steps * timesteps / differences.TIMESTEPS + 0.5))
+
+
+def _read_curve(path: str, timesteps: int) -> pd.DataFrame:
+    """Rate (bits/dim) and rmse (grey levels) by reverse time; empty for a diverged model."""
+    from ddpm.traced_files import read_frame
+
+    frame = read_frame(path)
+    missing = {"reverse_steps", *_COLUMNS.values()} - set(frame.columns)
+    if missing:
+        raise DataError(f"{path}: has no column {', '.join(sorted(missing))}; delete it and run again")
+    if len(frame) and sorted(frame["reverse_steps"]) != list(range(1, timesteps + 1)):
+        raise DataError(f"{path}: does not hold each of T = {timesteps} times once; delete it and run again")
+    return frame.set_index("reverse_steps")
+
+
+def _point(published: Published, published_steps: int, timesteps: int, curve: pd.DataFrame) -> Point:
+    steps = nearest_steps(published_steps, timesteps)
+
+    # A curve of an earlier version has no standard errors.
+    def at(column: str) -> float:
+        return float(curve[column].loc[steps]) if len(curve) and column in curve else math.nan
+
+    return Point(
+        published_steps=published_steps,
+        steps=steps,
+        t=timesteps - steps + 1,
+        published={metric: published.number("table4", str(published_steps), metric) for metric in METRICS},
+        measured={metric: at(column) for metric, column in _COLUMNS.items()},
+        errors={metric: at(f"{column}_error") for metric, column in _COLUMNS.items()},
+    )
+
+
+def _source(study: Study, model: str, provenance: dict[str, Any]) -> dict[str, Any]:
+    """What is known of the measured curve, under the trace's column names."""
+    settings = study.model(model)
+    source: dict[str, Any] = {
+        "study": study.name,
+        "model": model,
+        "split": "test",
+        "training_seed": settings.seeds[0],
+        "status": "trained",
+        "protocol": _PROTOCOL,
+    } | {key: provenance[key] for key in TRACE_COLUMNS if key in provenance}
+    images = study.likelihood.evaluated(study.datasets[settings.dataset].split_sizes["test"])
+    return source | {"n": images if is_evaluated(str(source["status"])) else 0}
+
+
+def _inputs(study: Study, settings: artefact.ModelArtefactSettings) -> Inputs:
+    return {"rate_distortion": rate_distortion(study, settings.model), "published": [PUBLISHED]}
+
+
+def _build(study: Study, settings: artefact.ModelArtefactSettings, inputs: Inputs) -> BuiltTable:
+    import pandas as pd
+
+    model, published = settings.model, read_published(inputs["published"][0])
     found = read_points(study, model, inputs["rate_distortion"][0], published)
-    fewer = comparability.fewer_images(study, model, "rate", "test", found.source["n"] or None)
+    fewer = differences.fewer_images(study, model, "rate", "test", found.source["n"] or None)
+    over = [("Rate", "published, CIFAR-10"), ("RMSE", "published, CIFAR-10")]
+    over += [(name, "measured here") for name in ("T-t+1", "Rate", "RMSE")]
+    cells = [(point, metric) for point in found.points for metric in METRICS]
     return BuiltTable(
         frame=pd.DataFrame([_fields(study, model, point, found.source) for point in found.points]),
         view=View(
             title=_TITLE,
             label_heading="Reverse process time T-t+1 (published)",
-            columns=[
-                Column("Rate", "published, CIFAR-10"),
-                Column("RMSE", "published, CIFAR-10"),
-                Column("T-t+1", "measured here"),
-                Column("Rate", "measured here"),
-                Column("RMSE", "measured here"),
-            ],
-            groups=[Group("", [_line(point, bool(fewer)) for point in found.points])],
+            columns=[Column(*names) for names in over],
+            groups=grouped(("", _line(point, bool(fewer))) for point in found.points),
             notes=[
                 "Published: the paper's L_simple model on the CIFAR-10 test split, T = 1,000.",
-                *notes.measured_notes(study, [model]),
+                *footnotes.measured_notes(study, [model]),
                 _source_note(found.source),
-                *notes.fewer_note([("Rate and RMSE", fewer)] if fewer else []),
+                *footnotes.fewer_note([("Rate and RMSE", fewer)] if fewer else []),
                 *_NOTES,
             ],
         ),
-        trace=trace.join(found.trace()),
+        trace=joined(
+            cell_trace(str(point.published_steps), f"measured_{metric}", found.measurement(point, metric))
+            for point, metric in cells
+        ),
     )
 
 
@@ -73,7 +183,7 @@ def _fields(study: Study, model: str, point: Point, source: dict[str, Any]) -> d
         "published_data": "CIFAR-10",
         "published_reverse_steps": point.published_steps,
         **{f"published_{metric}": point.published[metric].value for metric in METRICS},
-        "measured_data": notes.data_of(study, [model]),
+        "measured_data": footnotes.data_of(study, [model]),
         "model": model,
         "training_seed": source["training_seed"],
         "status": source["status"],
@@ -85,11 +195,10 @@ def _fields(study: Study, model: str, point: Point, source: dict[str, Any]) -> d
 
 
 def _line(point: Point, fewer: bool) -> Line:
-    published = [Cell(point.published[metric].printed) for metric in METRICS]
-    measured = [Cell(_five_decimals(point.measured[metric], fewer)) for metric in METRICS]
-    return Line(str(point.published_steps), [*published, Cell(str(point.steps)), *measured])
+    """Five decimals, as the paper prints them: a rate that vanishes is 0.00000."""
+    measured = [f"{x:.5f}{FEWER * fewer}" if math.isfinite(x) else "" for x in point.measured.values()]
+    shown = [*(point.published[metric].printed for metric in METRICS), str(point.steps), *measured]
+    return Line(str(point.published_steps), [Cell(text) for text in shown])
 
 
-def _five_decimals(value: float, fewer: bool) -> str:
-    """As the paper prints them: a rate that vanishes is 0.00000."""
-    return f"{value:.5f}{FEWER * fewer}" if math.isfinite(value) else ""
+TABLE = artefact.Table(name="table4", settings=artefact.ModelArtefactSettings, inputs=_inputs, build=_build)

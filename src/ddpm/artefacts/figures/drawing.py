@@ -1,0 +1,126 @@
+"""Any figure of a study: drawn, and written as a PNG, a PDF with vector text, and a trace of its inputs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+from matplotlib.figure import Figure
+
+from ddpm.artefacts import artefact
+from ddpm.artefacts.figures import style
+from ddpm.artefacts.figures.page import DPI, Page
+from ddpm.artefacts.figures.reading import status_of
+from ddpm.errors import DataError
+from ddpm.files import atomic_path, sha256, write_text
+from ddpm.measurements import SCHEMA, read_measurements
+from ddpm.provenance import git_commit
+from ddpm.status import is_evaluated
+from ddpm.study import layout
+from ddpm.study.dependencies import artefact_inputs
+from ddpm.study.fingerprint import artefact_fingerprint
+from ddpm.study.settings import Study
+from ddpm.traced_files import read_provenance
+
+# Without dates and versions of programs, so that equal inputs give equal bytes.
+_METADATA: dict[str, dict[str, Any]] = {
+    ".png": {"Software": None},
+    ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+# What a trace says of the measurements behind a figure.
+_TRACED = (
+    *("study", "model", "training_seed", "sampling_seed", "status", "settings", "git_commit", "data_hash"),
+    *("weights_hash", "hardware"),
+)
+
+
+def build_figure(study: Study, name: str) -> list[Path]:
+    """Draws a figure of a study and writes its PNG, PDF and trace; returns their paths.
+
+    Raises:
+        StudyError: the study builds no such figure.
+        DataError: an input is missing or damaged.
+        OutputError: a file cannot be written.
+    """
+    figure, trace = draw_figure(study, name), figure_trace(study, name)
+    png, pdf, json_ = (
+        layout.path(pattern, study.name, figure=name)
+        for pattern in (layout.FIGURE_PNG, layout.FIGURE_PDF, layout.FIGURE_TRACE)
+    )
+    save_image(figure, png)
+    save_image(figure, pdf)
+    write_text(json_, json.dumps(trace, indent=2) + "\n")
+    return [png, pdf, json_]
+
+
+def draw_figure(study: Study, name: str) -> Figure:
+    """Draws a figure from the files that `artefact_inputs` names, relative to the working folder.
+
+    Raises:
+        StudyError: the study builds no such figure.
+        DataError: an input is missing or damaged.
+    """
+    defined = artefact.chosen_artefact(study, name, artefact.Figure)
+    inputs, heading = artefact_inputs(study, name), defined.drawn_heading(study)
+    with style.applied():
+        if defined.of_images:
+            status = status_of(next(iter(inputs.values()))[0])
+            if not is_evaluated(status):
+                return _figure_without_images(heading, status)
+        return defined.draw(study, study.artefacts.chosen[name], inputs, heading)
+
+
+def _figure_without_images(heading: str, status: str) -> Figure:
+    """A figure that says in words that its model diverged."""
+    page = Page(4 * DPI, DPI, DPI, heading)
+    words = f"Nothing to show: the training of this model {status}."
+    page.write(2 * DPI, DPI / 2, words, fontsize=style.LABEL_SIZE, fontstyle="italic", parse_math=False)
+    return page.figure
+
+
+def save_image(figure: Figure, path: str | Path) -> None:
+    """Writes a figure as .png or .pdf, atomically.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    suffix = Path(path).suffix
+    with style.applied(), atomic_path(path) as temporary:
+        figure.savefig(temporary, format=suffix[1:], metadata=_METADATA[suffix])
+
+
+def figure_trace(study: Study, figure: str) -> dict[str, Any]:
+    """Where a figure comes from: its settings, the commit, and each input with its hash and provenance.
+
+    Raises:
+        DataError: an input is missing or damaged.
+    """
+    inputs = artefact_inputs(study, figure)
+    return {
+        "figure": figure,
+        "study": study.name,
+        "title": study.title,
+        "settings": artefact_fingerprint(study, figure),
+        "git_commit": git_commit(),
+        "inputs": [_input(role, path) for role, paths in inputs.items() for path in paths],
+    }
+
+
+def _input(role: str, path: str) -> dict[str, Any]:
+    try:
+        content = sha256(path)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error}); build it again") from error
+    return {"role": role, "path": path, "sha256": content, "provenance": _provenance(path)}
+
+
+def _provenance(path: str) -> dict[str, Any]:
+    """What a file says of its origin; of measurements, the distinct values of each column, sorted."""
+    if Path(path).suffix not in (".npz", ".parquet"):
+        return {}
+    if Path(path).suffix == ".npz" or pq.read_schema(path).names != SCHEMA.names:
+        return read_provenance(path)
+    rows = read_measurements([path])
+    return {column: sorted(rows[column].dropna().unique().tolist()) for column in _TRACED}

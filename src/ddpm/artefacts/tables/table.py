@@ -1,0 +1,84 @@
+"""A finished table: its CSV frame, its renderings, and the trace of its measured cells."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from ddpm.artefacts import artefact
+from ddpm.artefacts.tables.html import to_html, to_page
+from ddpm.artefacts.tables.text import to_markdown
+from ddpm.artefacts.tables.view import View
+from ddpm.study.dependencies import artefact_inputs
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ddpm.study.settings import Study
+
+# Of a trace: `cell_row` and `cell_column` are the table's row name and its CSV column.
+TRACE_COLUMNS = [
+    *("cell_row", "cell_column", "study", "model", "metric", "split", "value", "spread", "n", "protocol"),
+    *("status", "settings", "git_commit", "data_hash", "weights_hash", "training_seed", "sampling_seed"),
+    "hardware",
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class BuiltTable:
+    """A table.
+
+    Attributes:
+        frame: plain numbers for the CSV file; each line or column names its source.
+        view: what the renderings show.
+        trace: columns TRACE_COLUMNS, one line for each measurement that entered a cell.
+    """
+
+    frame: pd.DataFrame
+    view: View
+    trace: pd.DataFrame
+
+    @property
+    def csv(self) -> str:
+        """The frame as CSV; missing values are empty, numbers keep all their digits."""
+        return self.frame.to_csv(index=False, lineterminator="\n")
+
+    @property
+    def trace_csv(self) -> str:
+        """The trace as CSV."""
+        return self.trace.to_csv(index=False, lineterminator="\n")
+
+    @property
+    def markdown(self) -> str:
+        """The rendered table as Markdown."""
+        return to_markdown(self.view)
+
+    @property
+    def html(self) -> str:
+        """The rendered table as a page of its own."""
+        return to_page(self.view.title, to_html(self.view))
+
+
+def build_table(study: Study, name: str) -> BuiltTable:
+    """Builds a table from the files that `artefact_inputs` names, relative to the working folder.
+
+    Raises:
+        StudyError: the study builds no such table.
+        DataError: an input is missing, damaged, or lacks a number that the table shows.
+    """
+    table = artefact.chosen_artefact(study, name, artefact.Table)
+    return table.build(study, study.artefacts.chosen[name], artefact_inputs(study, name))
+
+
+def cell_trace(row: str, column: str, measurements: pd.DataFrame) -> pd.DataFrame:
+    """The measurements of one cell under TRACE_COLUMNS; those that `measurements` lacks are empty."""
+    return measurements.assign(cell_row=row, cell_column=column).reindex(columns=TRACE_COLUMNS)
+
+
+def joined(traces: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """One trace from those of the cells."""
+    import pandas as pd
+
+    parts = [trace.astype(object) for trace in traces if len(trace)]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=TRACE_COLUMNS)
