@@ -105,7 +105,7 @@ def _training_steps(training: Training, size: int) -> Iterator[None]:
     training.network.train()
     while True:
         whole = training.batches[training.updates]
-        training.update(Batch(whole.x_0[:size], whole.index[:size], whole.noise[:size]))
+        training.update(Batch(whole.x_0[:size], whole.t[:size], whole.noise[:size]))
         yield
 
 

@@ -56,7 +56,7 @@ class Training:
     Args:
         network: the U-Net with its initial weights, on the device that trains; from now on it computes as the
             settings say.
-        process: the diffusion process, on the same device.
+        diffusion: the diffusion process, on the same device.
         loss: "mse" or "kl".
         settings: the training settings.
         images: uint8 [N, C, H, W], for the same device.
@@ -67,24 +67,19 @@ class Training:
     def __init__(
         self,
         network: UNet,
-        process: GaussianDiffusion,
+        diffusion: GaussianDiffusion,
         loss: str,
         settings: TrainingSettings,
         images: Images | Tensor,
         seed: int,
         ranks: Ranks = ALONE,
     ) -> None:
-        self.network, self.process, self.loss, self.settings, self.seed = (
-            network,
-            process,
-            loss,
-            settings,
-            seed,
-        )
+        self.network, self.diffusion, self.loss = network, diffusion, loss
+        self.settings, self.seed = settings, seed
         self.ranks, self.device = ranks, images.device
         self.batches = Batches(
             images,
-            process.timesteps,
+            diffusion.timesteps,
             settings.batch_size,
             settings.flip,
             seed,
@@ -121,7 +116,7 @@ class Training:
 
     def _mean_loss(self, batch: Batch) -> Tensor:
         self.dropout.fill(self.updates, batch.first, len(batch.x_0), batch.x_0.device)
-        losses = training_losses(self.process, self.network, self.loss, batch.x_0, batch.index, batch.noise)
+        losses = training_losses(self.diffusion, self.network, self.loss, batch.x_0, batch.t, batch.noise)
         return losses.mean()
 
     def run(self, states: StateFolder, title: str, checkpoints: Checkpoints | None = None) -> Outcome:
