@@ -28,8 +28,8 @@ def training_losses(
     Raises:
         ValueError: an unknown loss, or mse with learned variance, which it gives no gradient.
     """
-    if loss not in ("mse", "kl") or (loss == "mse" and process.variance == "learned"):
-        raise ValueError(f"loss {loss!r} does not train a {process.variance} variance")
+    if loss not in ("mse", "kl") or (loss == "mse" and diffusion.variance == "learned"):
+        raise ValueError(f"loss {loss!r} does not train a {diffusion.variance} variance")
     x_t = diffusion.q_sample(x_0, t, noise)
     output = network(x_t, t)
     if loss == "kl":

@@ -16,7 +16,7 @@ Noise = Callable[[int], Tensor]
 
 @dataclasses.dataclass(frozen=True)
 class Draw:
-    """One ancestral step: x_{t-1} and the x_0-hat that it was drawn with, [B, C, H, W]; by its t in 0..T-1."""
+    """One ancestral step: x_{t-1} and the x_0-hat that it was drawn with, [B, C, H, W]; t in 0..T-1."""
 
     t: int
     x: Tensor

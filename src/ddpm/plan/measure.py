@@ -111,7 +111,7 @@ def _training_steps(training: Training, size: int) -> Iterator[None]:
 
 def _sampling_steps(study: Study, training: Training, size: int) -> Iterator[None]:
     """Reverse steps of `size` images, one at a time; they start again when the chain is finished."""
-    network, process = training.network.eval(), training.process
+    network, process = training.network.eval(), training.diffusion
     Execution(study.sampling.precision).apply(network)
     shape = training.network.image_shape
     index = torch.arange(size, device=process.beta.device)
