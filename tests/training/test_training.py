@@ -46,7 +46,7 @@ def test_batches_depend_on_seed_and_update_alone():
     late = other[17]
     for update in (3, 17):
         batch = one[update]
-    assert all(torch.equal(getattr(batch, part), getattr(late, part)) for part in ("x_0", "index", "noise"))
+    assert all(torch.equal(getattr(batch, part), getattr(late, part)) for part in ("x_0", "t", "noise"))
     different = Batches(numbered_images(30), 100, 8, flip=True, seed=5)[17]
     assert not torch.equal(different.noise, late.noise)
 

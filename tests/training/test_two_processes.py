@@ -88,7 +88,7 @@ def test_parts_of_batches_make_the_whole(count):
     parts = [Batches(images, 50, 12, True, 3, Ranks(rank, count).part(12)) for rank in range(count)]
     for update in (0, 1, 2, 40):
         expected, drawn = whole[update], [part[update] for part in parts]
-        for name in ("x_0", "index", "noise"):
+        for name in ("x_0", "t", "noise"):
             assert torch.equal(torch.cat([getattr(batch, name) for batch in drawn]), getattr(expected, name))
         assert [batch.first for batch in drawn] == [rank * 12 // count for rank in range(count)]
 
