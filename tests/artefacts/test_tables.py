@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddpm.artefacts.tables import numbers
+from ddpm.artefacts.tables import measures, numbers
 from ddpm.artefacts.tables.html import to_html
+from ddpm.artefacts.tables.measured_rows import cell_of
 from ddpm.artefacts.tables.table import build_table
 from ddpm.artefacts.tables.table4 import nearest_steps
 from ddpm.artefacts.tables.text import from_markdown, to_markdown, to_plain_text, width
@@ -349,7 +350,8 @@ def test_small_values_show_two_digits(value: float, decimals: int, text: str) ->
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_missing_values_are_blank(value: float) -> None:
-    assert numbers.measured(value, 2, 0.1, 0.1, "<=") == ""
+    found = measures.Summary(value, 0.1, 0.1, 0.1, 2, 2, 10, pd.DataFrame())
+    assert cell_of(measures.IS, found, bound="<=").text == ""
 
 
 def test_cells_must_match_the_columns() -> None:
