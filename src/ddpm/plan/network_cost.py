@@ -68,11 +68,11 @@ def training_bytes(study: Study, model: str) -> int:
     settings = study.model(model)
     training, data = settings.training, study.datasets[settings.dataset]
     cost = model_cost(study, model, training.precision)
-    copies = WORKING_BYTES[training.precision] % FLOAT_BYTES
-    vectors = FLOAT_BYTES * (6 if training.gradient_clip_shards > 1 else 5) + copies
+    vectors = 6 if training.gradient_clip_shards > 1 else 5
+    of_parameter = FLOAT_BYTES * vectors + _copy_bytes(WORKING_BYTES[training.precision])
     images = training.batch_size // training.gradient_clip_shards
     data_bytes = data.split_sizes["train"] * math.prod(data.image_shape)
-    return vectors * cost.parameters + images * cost.kept + data_bytes
+    return of_parameter * cost.parameters + images * cost.kept + data_bytes
 
 
 def evaluation_bytes(study: Study, model: str, batch: int, precision: str) -> int:
@@ -156,7 +156,7 @@ def _block(inputs: int, outputs: int, base: int, size: int, working: int, drops:
     cost += _kept(size * ((2 * FLOAT_BYTES + working) * (inputs + outputs) + outputs * drops))
     if inputs == outputs:
         return cost
-    return cost + _convolution(1, inputs, outputs, size) + _kept(size * inputs * (working % FLOAT_BYTES))
+    return cost + _convolution(1, inputs, outputs, size) + _kept(size * inputs * _copy_bytes(working))
 
 
 def _live(x: int, output: int, waiting: int, working: int, first: int) -> NetworkCost:
@@ -171,6 +171,11 @@ def _attention(channels: int, size: int, working: int) -> NetworkCost:
     projection = _convolution(1, channels, channels, size)
     products = NetworkCost(0, 2 * (2 * size * size * channels), size * channels * (FLOAT_BYTES + 5 * working))
     return _norm(channels) + projection + projection + projection + projection + products
+
+
+def _copy_bytes(working: int) -> int:
+    """Of a float32 number's copy in the working precision, where that is another."""
+    return working if working < FLOAT_BYTES else 0
 
 
 def _kept(count: int) -> NetworkCost:
