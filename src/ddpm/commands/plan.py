@@ -1,4 +1,4 @@
-"""Print what a study costs before it is launched: jobs, hours, memory and disk, on this machine or another."""
+"""Print what a study costs before it is launched: jobs, hours, memory and disk, here or on another machine."""
 
 from __future__ import annotations
 
