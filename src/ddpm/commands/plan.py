@@ -1,4 +1,4 @@
-"""Print what a study costs before it is launched: jobs, hours, memory and disk, here or on another machine."""
+"""Print what a study costs before it is launched: its jobs, hours, memory and disk, here or elsewhere."""
 
 from __future__ import annotations
 
