@@ -1,4 +1,4 @@
-"""Print what a study costs before it is launched: jobs, hours, disk and GPU memory, here or elsewhere."""
+"""Print what a study costs before it is launched: its jobs, hours, memory and disk, here or elsewhere."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from ddpm.plan.cost import Speed
     from ddpm.plan.jobs import Job
-
-COMPUTES = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
