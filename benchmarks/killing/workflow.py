@@ -15,6 +15,7 @@ import psutil
 from killing.study import ROOT, TARGET
 
 _WAIT = 600.0
+_DEAD = (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
 
 
 class Workflow:
@@ -74,7 +75,7 @@ class Workflow:
         """
         self.signal(signal.SIGSTOP)
         end = time.monotonic() + _WAIT
-        while not all(_has_stopped(process) for process in living(self.process.pid)):
+        while any(status != psutil.STATUS_STOPPED for status in living(self.process.pid).values()):
             if time.monotonic() > end:
                 raise TimeoutError(f"the workflow was not stopped within {_WAIT:.0f} s")
             time.sleep(0.005)
@@ -99,21 +100,14 @@ class Workflow:
         return self.output.read_text(errors="replace")[-3000:]
 
 
-def living(group: int) -> list[psutil.Process]:
-    """The processes of a group; dead ones that nobody has waited for are none."""
-    found = []
+def living(group: int) -> dict[psutil.Process, str]:
+    """The processes of a group and their status; dead ones that nobody has waited for are none."""
+    found = {}
     for process in psutil.process_iter():
         with contextlib.suppress(ProcessLookupError, psutil.Error):
-            if os.getpgid(process.pid) == group and process.status() not in ("zombie", "dead"):
-                found.append(process)
+            if os.getpgid(process.pid) == group and (status := process.status()) not in _DEAD:
+                found[process] = status
     return found
-
-
-def _has_stopped(process: psutil.Process) -> bool:
-    try:
-        return process.status() in ("stopped", "zombie", "dead")
-    except psutil.NoSuchProcess:
-        return True
 
 
 def _limit_files(largest: int) -> None:
