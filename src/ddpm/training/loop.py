@@ -1,12 +1,13 @@
 """Algorithm 1 with the paper's optimiser: updates from wherever the saved state stands to the last.
 
-    repeat                                               `Training.run`: `steps` updates
-      x_0 ~ q(x_0)                                       `Batches`: an image, perhaps mirrored, in [-1, 1]
-      t ~ Uniform({1, ..., T})                           `Batches`: t - 1
-      epsilon ~ N(0, I)                                  `Batches`: noise
-      gradient step on ||epsilon - epsilon_theta(        `training_losses` (or another target, or a term of the
-        sqrt(abar_t) x_0 + sqrt(1 - abar_t) epsilon, t)||^2      bound), `clipped_gradient`, `Adam.step`
-    until converged                                      then `update_ema`: the average is what is evaluated
+    repeat                                             `Training.run`: `steps` updates
+      x_0 ~ q(x_0)                                     `Batches`: an image, perhaps mirrored, in [-1, 1]
+      t ~ Uniform({1, ..., T})                         `Batches`: t - 1
+      epsilon ~ N(0, I)                                `Batches`: noise
+      gradient step on || epsilon - epsilon_theta(     `training_losses` (or another target, or a term of
+        sqrt(abar_t) x_0                               the bound), `clipped_gradient`, `Adam.step`; then
+        + sqrt(1 - abar_t) epsilon, t) ||^2            `update_ema`: the average is what is evaluated
+    until converged
 
 Several processes train as one: each computes the gradient of its part of the batch, all make the same
 update of the weights from the mean gradient, and the first alone reads and writes files. All keep the
