@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import psutil
-from killing.study import ROOT, TARGET
+from killing.study import TARGET
 
 _WAIT = 600.0
 _DEAD = (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
@@ -22,22 +22,24 @@ class Workflow:
     """A running workflow.
 
     Args:
+        source: the folder of the Snakefile and of src.
         folder: the working folder.
         temporary: the folder for temporary files (TMPDIR).
         largest_file: writes beyond this size fail, in bytes; None for no limit.
     """
 
-    def __init__(self, folder: Path, temporary: Path, largest_file: int | None = None) -> None:
+    def __init__(self, source: Path, folder: Path, temporary: Path, largest_file: int | None = None) -> None:
         self.output = temporary.parent / f"{folder.name}.log"
-        command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "-d", str(folder)]
+        command = [sys.executable, "-m", "snakemake", "-s", str(source / "Snakefile"), "-d", str(folder)]
+        environment = {"PYTHONPATH": str(source / "src"), "TMPDIR": str(temporary), "OMP_NUM_THREADS": "1"}
         self.started = time.monotonic()
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
                 [*command, TARGET, "--cores", "2"],
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                cwd=ROOT,
-                env=os.environ | {"TMPDIR": str(temporary), "OMP_NUM_THREADS": "1"},
+                cwd=source,
+                env=os.environ | environment,
                 preexec_fn=None if largest_file is None else lambda: _limit_files(largest_file),
                 start_new_session=True,
             )
