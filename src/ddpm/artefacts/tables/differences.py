@@ -60,7 +60,9 @@ def fewer_images(study: Study, model: str, metric: str, split: str | None, n: in
         "" if it is not, and for numbers that stand beside none of the paper's whatever their n: of other
         data, of other features, or of a metric that the paper does not give.
     """
-    if _of_data(study, model) or (metric in _OF_SAMPLES and (metric not in _PUBLISHED or _of_features(study))):
+    if _of_data(study, model) or (
+        metric in _OF_SAMPLES and (metric not in _PUBLISHED or _of_features(study))
+    ):
         return ""
     images = "samples" if metric in _OF_SAMPLES else f"{split or 'test'} images"
     whole = SAMPLES if metric in _OF_SAMPLES else SPLIT_SIZES[split or "test"]
