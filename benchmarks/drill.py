@@ -28,8 +28,8 @@ from killing.results import differences, digests, finished, saved_updates
 from killing.study import HOME, copy_source, write_study
 from killing.workflow import Workflow, living
 
-from ddpm.files import write_text
-from ddpm.provenance import git_commit, hardware
+from ddpm.records.files import write_text
+from ddpm.records.provenance import git_commit, hardware
 
 RESULTS = Path(__file__).parent / "results"
 _POLL = 0.1

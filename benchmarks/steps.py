@@ -25,7 +25,7 @@ from timing.report import conditions, load, section
 from timing.setting import NETWORKS, STEPS
 from timing.sides import ON_CPU, ON_GPU, SIDES, chosen
 
-from ddpm.files import write_text
+from ddpm.records.files import write_text
 
 RESULTS = Path(__file__).parent / "results" / "steps.jsonl"
 TITLE = "# Steps beside other packages'\n"

@@ -12,10 +12,11 @@ from made_up_study import PUBLISHED, Change
 
 from ddpm.artefacts.published import read_published
 from ddpm.artefacts.tables.table import BuiltTable, build_table
-from ddpm.measurements import Measurement, write_measurements
-from ddpm.study import Study, layout
-from ddpm.study.dependencies import checkpoint_rows, training_runs
-from ddpm.traced_files import write_frame
+from ddpm.graph import layout
+from ddpm.graph.dependencies import checkpoint_rows, training_runs
+from ddpm.records.measurements import Measurement, write_measurements
+from ddpm.records.traced_files import write_frame
+from ddpm.study import Study
 
 STUDY = """
 title: "Made up: CIFAR-10"

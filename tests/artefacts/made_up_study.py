@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ddpm.measurements import Measurement, write_measurements
-from ddpm.study import Study, layout, load_study
-from ddpm.study.dependencies import PUBLISHED, training_runs
-from ddpm.traced_files import write_frame
+from ddpm.graph import layout
+from ddpm.graph.dependencies import PUBLISHED, training_runs
+from ddpm.records.measurements import Measurement, write_measurements
+from ddpm.records.traced_files import write_frame
+from ddpm.study import Study, load_study
 
 PROJECT = Path(__file__).parents[2]
 TITLE = "Made up: <tiny> & grey"

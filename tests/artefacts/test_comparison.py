@@ -20,7 +20,7 @@ from ddpm.artefacts.tables.derived import with_gap
 from ddpm.artefacts.tables.table import BuiltTable, build_table
 from ddpm.artefacts.tables.text import from_markdown, to_plain_text, width
 from ddpm.errors import DataError
-from ddpm.measurements import Measurement, read_measurements
+from ddpm.records.measurements import Measurement, read_measurements
 from ddpm.study import Study
 
 STUDY = made_up_cifar10.STUDY

@@ -22,7 +22,7 @@ from ddpm.artefacts.tables.table4 import nearest_steps
 from ddpm.artefacts.tables.text import from_markdown, to_markdown, to_plain_text, width
 from ddpm.artefacts.tables.view import Cell, Column, Group, Line, View
 from ddpm.errors import DataError, StudyError
-from ddpm.measurements import Measurement
+from ddpm.records.measurements import Measurement
 from ddpm.study import Study
 
 TABLES = ("table1", "table2", "table4")

@@ -73,7 +73,7 @@ def test_an_official_folder_is_compared_with_torchvisions_hashes(archive, monkey
     """It is taken with the tiny files' hashes in torchvision's lists."""
     with pytest.raises(DataError, match=r"resources: data_batch_1 is not the official .*`official: false`"):
         load_cifar10(settings("resources", official=True))
-    from ddpm.torchvision_import import prepare_torchvision
+    from ddpm.evaluation.torchvision_import import prepare_torchvision
 
     prepare_torchvision()
     from torchvision.datasets import CIFAR10

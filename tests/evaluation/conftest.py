@@ -12,10 +12,10 @@ from ddpm.data.store import read_images, read_manifest
 from ddpm.evaluation.features import Extractor, open_extractor
 from ddpm.evaluation.protocol import Judge
 from ddpm.evaluation.quality import open_judge
+from ddpm.graph.dependencies import sample_shards
+from ddpm.graph.fingerprint import sampling_fingerprint
+from ddpm.records.traced_files import write_arrays
 from ddpm.study import Study, load_study
-from ddpm.study.dependencies import sample_shards
-from ddpm.study.fingerprint import sampling_fingerprint
-from ddpm.traced_files import write_arrays
 
 SAMPLES = 200
 STUDY = f"""

@@ -16,10 +16,10 @@ from ddpm.errors import WeightsError
 from ddpm.evaluation.classifier import MEAN_SQUARE, Classifier, accuracy, train_classifier
 from ddpm.evaluation.classifier_file import load_classifier
 from ddpm.evaluation.features import open_extractor
-from ddpm.files import sha256
+from ddpm.graph.fingerprint import features_fingerprint
+from ddpm.records.files import sha256
 from ddpm.study import load_study
 from ddpm.study.evaluation import ClassifierSettings
-from ddpm.study.fingerprint import features_fingerprint
 
 PATH = Path("results/tiny/features/classifier.safetensors")
 QUICK = ClassifierSettings(kind="classifier", dataset="digits", epochs=2)

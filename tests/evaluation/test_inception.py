@@ -13,7 +13,8 @@ from ddpm.errors import DDPMError, WeightsError
 from ddpm.evaluation.features import open_extractor
 from ddpm.evaluation.inception_features import OFFICIAL_WEIGHTS
 from ddpm.evaluation.quality import measure_quality, open_study_judge
-from ddpm.study import Study, layout, load_study
+from ddpm.graph import layout
+from ddpm.study import Study, load_study
 
 STUDY = """
 title: A study judged by Inception

@@ -12,12 +12,12 @@ from published_weights import as_diffusers, import_published, import_tiny, rando
 from safetensors.torch import save_file
 
 from ddpm.errors import WeightsError
+from ddpm.evaluation.torchvision_import import prepare_torchvision
 from ddpm.network.published.config import DEFAULTS, accepted_values, check_config
 from ddpm.network.published.importing import import_weights
 from ddpm.network.published.names import DIFFUSERS, legacy_name
 from ddpm.network.unet import UNet
 from ddpm.network.weights import read_weights, weights_hash
-from ddpm.torchvision_import import prepare_torchvision
 
 # What google/ddpm-cifar10-32 sets besides its sizes.
 CONFIG = {

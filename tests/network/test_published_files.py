@@ -21,11 +21,11 @@ from safetensors.torch import save_file
 
 from ddpm.commands import pretrained
 from ddpm.errors import DivergedError, StudyError, WeightsError
+from ddpm.graph.fingerprint import weights_fingerprint
 from ddpm.network.published.importing import import_weights
 from ddpm.network.unet import UNet
 from ddpm.network.weights import load_weights, read_weights, save_weights, weights_hash
 from ddpm.study import load_study
-from ddpm.study.fingerprint import weights_fingerprint
 
 SLOTS = {
     "global_step": np.int64(790000),

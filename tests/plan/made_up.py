@@ -6,9 +6,10 @@ from typing import Any
 
 import yaml
 
+from ddpm.graph import layout
 from ddpm.plan.cost import Plan, speed_of_step, used_models
 from ddpm.plan.jobs import Job
-from ddpm.study import Study, layout, load_study
+from ddpm.study import Study, load_study
 
 
 def changed(name: str, change: dict[str, Any], new: str = "changed") -> Study:

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from made_up import changed, job, planned
 
 from ddpm.artefacts.published import read_published
+from ddpm.graph import dependencies
 from ddpm.plan.cost import Plan, speed_of_rate, speed_of_step
 from ddpm.plan.jobs import Job
 from ddpm.plan.network_cost import model_cost
 from ddpm.plan.report import papers_seconds
 from ddpm.plan.work import RULES, START_SECONDS, job_work, state_bytes
-from ddpm.study import dependencies, load_study
+from ddpm.study import load_study
 
 SIMPLE = "epsilon_L_simple"
 # Evaluations of the chains of the paper's figures 2, 7, 8 and 9: images times steps.

@@ -11,9 +11,10 @@ from made_up import changed
 from workflow.studies import snakemake, tiny_study, write_study
 
 from ddpm.errors import DDPMError, StudyError
+from ddpm.graph import layout
 from ddpm.plan import jobs as plan_jobs
 from ddpm.plan.jobs import printed_inputs, study_jobs, summarised_jobs, target_files, wildcards
-from ddpm.study import layout, load_study
+from ddpm.study import load_study
 
 SIMPLE = "epsilon_L_simple"
 PATTERNS = [

@@ -12,7 +12,7 @@ from short_study import MODEL, RUN, write_study
 from ddpm.cli import main
 from ddpm.data.store import read_manifest
 from ddpm.network.weights import read_weights
-from ddpm.traced_files import read_frame, write_frame
+from ddpm.records.traced_files import read_frame, write_frame
 from ddpm.training.loop import Training
 
 HOME = Path("results/short")

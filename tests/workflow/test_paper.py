@@ -14,8 +14,8 @@ from http_server import faulty_server
 from miniature import ARCHIVE, INCEPTION, LOCAL, write_miniature
 from studies import ROOT, planned, snakemake
 
-from ddpm.measurements import read_measurements
 from ddpm.network.weights import read_weights
+from ddpm.records.measurements import read_measurements
 from ddpm.study import load_study
 
 pytestmark = pytest.mark.workflow

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from ddpm.commands.arguments import add_model_arguments, require_model
 from ddpm.commands.trained_model import open_trained_model
 from ddpm.errors import StudyError
-from ddpm.files import require_writable
-from ddpm.study import Study, layout
-from ddpm.study.fingerprint import likelihood_fingerprint
+from ddpm.graph import layout
+from ddpm.graph.fingerprint import likelihood_fingerprint
+from ddpm.records.files import require_writable
+from ddpm.study import Study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +37,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     names = {"model": model, "seed": arguments.seed, "split": arguments.split}
     path = layout.path(layout.BOUND_TERMS, study.name, **names, shard=arguments.shard)
     require_writable(path.parent)
-    from ddpm.traced_files import write_frame
+    from ddpm.records.traced_files import write_frame
 
     result = {"split": arguments.split, "settings": likelihood_fingerprint(study, model)}
     trained, provenance = open_trained_model(

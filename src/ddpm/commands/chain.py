@@ -13,9 +13,10 @@ from ddpm.artefacts.figures.figure7 import SharedLatentsSettings
 from ddpm.artefacts.figures.interpolation import InterpolationSettings
 from ddpm.commands.trained_model import open_trained_model
 from ddpm.errors import DataError, StudyError
-from ddpm.files import require_writable
-from ddpm.study import Study, layout
-from ddpm.study.fingerprint import chain_fingerprint
+from ddpm.graph import layout
+from ddpm.graph.fingerprint import chain_fingerprint
+from ddpm.records.files import require_writable
+from ddpm.study import Study
 
 logger = logging.getLogger("ddpm")
 
@@ -36,7 +37,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     seed = study.model(model).seeds[0]
     path = layout.path(layout.CHAINS, study.name, figure=figure)
     require_writable(path.parent)
-    from ddpm.traced_files import write_arrays
+    from ddpm.records.traced_files import write_arrays
 
     sampling = study.sampling_seeds(model)[0]
     result = {"sampling_seed": sampling, "settings": chain_fingerprint(study, figure)}

@@ -6,8 +6,9 @@ import argparse
 
 from ddpm.commands.arguments import add_model_arguments, require_model, require_trained
 from ddpm.errors import StudyError
-from ddpm.files import require_writable
-from ddpm.study import Study, layout
+from ddpm.graph import layout
+from ddpm.records.files import require_writable
+from ddpm.study import Study
 
 COMPUTES = True
 
@@ -29,6 +30,6 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     path = layout.path(layout.CHECKPOINT_ROWS, study.name, model=model, seed=arguments.seed, step=step)
     require_writable(path.parent)
     from ddpm.evaluation.checkpoints import measure_checkpoint
-    from ddpm.measurements import write_measurements
+    from ddpm.records.measurements import write_measurements
 
     write_measurements(path, measure_checkpoint(study, model, arguments.seed, step, arguments.device))

@@ -8,10 +8,11 @@ import math
 
 from ddpm.commands.arguments import add_model_arguments, require_model, require_trained
 from ddpm.errors import StudyError, WeightsError
-from ddpm.files import require_writable
-from ddpm.status import evaluated_at, has_diverged
-from ddpm.study import Study, layout
-from ddpm.study.fingerprint import training_fingerprint, weights_fingerprint
+from ddpm.graph import layout
+from ddpm.graph.fingerprint import training_fingerprint, weights_fingerprint
+from ddpm.records.files import require_writable
+from ddpm.records.status import evaluated_at, has_diverged
+from ddpm.study import Study
 
 logger = logging.getLogger("ddpm")
 

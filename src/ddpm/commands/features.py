@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import logging
 
-from ddpm.study import Study, layout
+from ddpm.graph import layout
+from ddpm.study import Study
 
 logger = logging.getLogger("ddpm")
 
@@ -20,7 +21,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     """Writes the classifier, or refuses one whose test accuracy is too low."""
     from ddpm.evaluation.classifier_file import save_classifier
     from ddpm.evaluation.feature_training import train_features
-    from ddpm.files import require_writable
+    from ddpm.records.files import require_writable
 
     path = layout.path(layout.FEATURES, study.name)
     require_writable(path.parent)

@@ -7,15 +7,16 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from ddpm.commands.arguments import add_model_arguments, require_model
-from ddpm.provenance import git_commit
-from ddpm.status import is_evaluated
-from ddpm.study import Study, layout
-from ddpm.study.dependencies import bound_shards
-from ddpm.study.fingerprint import likelihood_fingerprint
+from ddpm.graph import layout
+from ddpm.graph.dependencies import bound_shards
+from ddpm.graph.fingerprint import likelihood_fingerprint
+from ddpm.records.provenance import git_commit
+from ddpm.records.status import is_evaluated
+from ddpm.study import Study
 
 if TYPE_CHECKING:
     from ddpm.evaluation.rate_distortion import Likelihood
-    from ddpm.measurements import Measurement
+    from ddpm.records.measurements import Measurement
 
 logger = logging.getLogger("ddpm")
 METRICS = ("NLL", "L_T", "L_1:T-1", "L_0", "rate", "distortion", "RMSE")
@@ -31,8 +32,8 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     """Writes the measurement rows, and rate and distortion at each t."""
     from ddpm.data.store import read_manifest
     from ddpm.evaluation.rate_distortion import likelihood, rate_distortion, read_bound_terms
-    from ddpm.measurements import write_measurements
-    from ddpm.traced_files import read_provenance, write_frame
+    from ddpm.records.measurements import write_measurements
+    from ddpm.records.traced_files import read_provenance, write_frame
 
     model = require_model(study, arguments.model)
     names = {"model": model, "seed": arguments.seed, "split": arguments.split}
@@ -64,7 +65,7 @@ def _rows(
     result: Likelihood | None,
     split_size: int,
 ) -> list[Measurement]:
-    from ddpm.measurements import Measurement
+    from ddpm.records.measurements import Measurement
 
     timesteps = study.model(arguments.model).diffusion.timesteps
     protocol = (

@@ -6,7 +6,8 @@ import argparse
 
 from ddpm.artefacts.figures.figure15 import NeighboursSettings
 from ddpm.errors import StudyError
-from ddpm.study import Study, layout
+from ddpm.graph import layout
+from ddpm.study import Study
 
 COMPUTES = True
 
@@ -19,8 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(study: Study, arguments: argparse.Namespace) -> None:
     """Writes the neighbours that `arguments.figure` shows."""
     from ddpm.evaluation.neighbours import study_neighbours
-    from ddpm.files import require_writable
-    from ddpm.traced_files import write_arrays
+    from ddpm.records.files import require_writable
+    from ddpm.records.traced_files import write_arrays
 
     settings = study.artefacts.chosen.get(arguments.figure)
     if not isinstance(settings, NeighboursSettings):

@@ -8,7 +8,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from ddpm.study import Study, dependencies
+from ddpm.graph import dependencies
+from ddpm.study import Study
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

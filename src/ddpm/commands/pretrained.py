@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from ddpm.commands.arguments import add_model_arguments, require_model
 from ddpm.errors import StudyError
-from ddpm.files import require_writable
-from ddpm.provenance import git_commit, hardware
-from ddpm.study import Study, layout
-from ddpm.study.dependencies import pretrained_file
-from ddpm.study.fingerprint import weights_fingerprint
+from ddpm.graph import layout
+from ddpm.graph.dependencies import pretrained_file
+from ddpm.graph.fingerprint import weights_fingerprint
+from ddpm.records.files import require_writable
+from ddpm.records.provenance import git_commit, hardware
+from ddpm.study import Study
 from ddpm.study.models import PretrainedSettings
 
 if TYPE_CHECKING:

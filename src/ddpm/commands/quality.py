@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from ddpm.commands.arguments import add_sample_arguments, require_model
-from ddpm.study import Study, layout
+from ddpm.graph import layout
+from ddpm.study import Study
 
 COMPUTES = True
 
@@ -18,8 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(study: Study, arguments: argparse.Namespace) -> None:
     """Writes the quality rows of one set of samples."""
     from ddpm.evaluation.model_quality import Run, quality_rows
-    from ddpm.files import require_writable
-    from ddpm.measurements import write_measurements
+    from ddpm.records.files import require_writable
+    from ddpm.records.measurements import write_measurements
 
     run = Run(require_model(study, arguments.model), arguments.seed, arguments.sampling)
     names = {"model": run.model, "seed": run.seed, "sampling": run.sampling}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from ddpm.study import Study, layout
+from ddpm.graph import layout
+from ddpm.study import Study
 
 COMPUTES = True
 
@@ -18,8 +19,8 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     """Writes the reference rows of `arguments.dataset`."""
     from ddpm.data.store import require_dataset
     from ddpm.evaluation.reference import reference_rows
-    from ddpm.files import require_writable
-    from ddpm.measurements import write_measurements
+    from ddpm.records.files import require_writable
+    from ddpm.records.measurements import write_measurements
 
     require_dataset(study, arguments.dataset)
     path = layout.path(layout.REFERENCE_ROWS, study.name, dataset=arguments.dataset)

@@ -9,9 +9,10 @@ from typing import Any
 from ddpm.commands.arguments import add_sample_arguments, require_model
 from ddpm.commands.trained_model import open_trained_model
 from ddpm.errors import StudyError
-from ddpm.files import require_writable
-from ddpm.study import Study, layout
-from ddpm.study.fingerprint import keeps_progress, sampling_fingerprint
+from ddpm.graph import layout
+from ddpm.graph.fingerprint import keeps_progress, sampling_fingerprint
+from ddpm.records.files import require_writable
+from ddpm.study import Study
 
 logger = logging.getLogger("ddpm")
 
@@ -34,7 +35,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     run = {"model": model, "seed": arguments.seed, "sampling": arguments.sampling}
     path = layout.path(layout.SAMPLES, study.name, **run, shard=arguments.shard)
     require_writable(path.parent)
-    from ddpm.traced_files import write_arrays
+    from ddpm.records.traced_files import write_arrays
 
     result = {"sampling_seed": arguments.sampling, "settings": sampling_fingerprint(study, model)}
     trained, provenance = open_trained_model(

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from ddpm.commands.arguments import add_model_arguments, require_model, require_trained
 from ddpm.errors import StudyError
-from ddpm.provenance import git_commit, hardware
-from ddpm.study import Study, layout
+from ddpm.graph import layout
+from ddpm.records.provenance import git_commit, hardware
+from ddpm.study import Study
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ddpm.errors import DivergedError
-from ddpm.provenance import git_commit, hardware
+from ddpm.graph.dependencies import weights_file
+from ddpm.graph.fingerprint import weights_fingerprint
+from ddpm.records.provenance import git_commit, hardware
 from ddpm.study import Study
-from ddpm.study.dependencies import weights_file
 from ddpm.study.evaluation import LikelihoodSettings, SamplingSettings
-from ddpm.study.fingerprint import weights_fingerprint
 
 if TYPE_CHECKING:
     from ddpm.model import TrainedModel

@@ -17,17 +17,18 @@ from ddpm.data.store import read_images
 from ddpm.errors import DataError
 from ddpm.evaluation.protocol import Score
 from ddpm.evaluation.quality import measure_quality, missing_scores, open_study_judge
-from ddpm.measurements import Measurement, read_measurements
+from ddpm.graph import layout
+from ddpm.graph.dependencies import checkpoint_rows
+from ddpm.graph.fingerprint import checkpoint_fingerprint, training_fingerprint
 from ddpm.model import TrainedModel, load_model
 from ddpm.network.execution import Execution
 from ddpm.network.weights import read_weights
 from ddpm.progress import Progress
-from ddpm.provenance import git_commit, hardware
+from ddpm.records.measurements import Measurement, read_measurements
+from ddpm.records.provenance import git_commit, hardware
+from ddpm.records.status import diverged_at, has_diverged
 from ddpm.sampling.shards import draw_shard, shard_indices
-from ddpm.status import diverged_at, has_diverged
-from ddpm.study import Study, layout
-from ddpm.study.dependencies import checkpoint_rows
-from ddpm.study.fingerprint import checkpoint_fingerprint, training_fingerprint
+from ddpm.study import Study
 
 METRICS = ("IS", "FID")
 

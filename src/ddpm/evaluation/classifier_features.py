@@ -14,11 +14,12 @@ from ddpm.errors import WeightsError
 from ddpm.evaluation.classifier import FEATURES
 from ddpm.evaluation.classifier_file import load_classifier
 from ddpm.evaluation.features import Extractor
-from ddpm.files import sha256
-from ddpm.study import Study, layout
+from ddpm.evaluation.torchvision_import import prepare_torchvision
+from ddpm.graph import layout
+from ddpm.graph.fingerprint import features_fingerprint
+from ddpm.records.files import sha256
+from ddpm.study import Study
 from ddpm.study.evaluation import ClassifierSettings
-from ddpm.study.fingerprint import features_fingerprint
-from ddpm.torchvision_import import prepare_torchvision
 
 CLASSIFIER = "ddpm-classifier"
 _FEATURES, _LOGITS = "features", "logits"

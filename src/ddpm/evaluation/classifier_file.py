@@ -15,8 +15,8 @@ from torch import Tensor
 
 from ddpm.errors import WeightsError
 from ddpm.evaluation.classifier import Classifier, empty_classifier
-from ddpm.files import write_bytes
 from ddpm.network.weights import weights_hash
+from ddpm.records.files import write_bytes
 
 # One key: the order of several keys in a safetensors header is not fixed, and the file's hash would vary.
 _KEY = "classifier"
@@ -31,9 +31,9 @@ class ClassifierRecord:
         image_shape: channels, height, width.
         classes: number of classes.
         accuracy: on the test split, in [0, 1].
-        settings: `ddpm.study.fingerprint.features_fingerprint`.
+        settings: `ddpm.graph.fingerprint.features_fingerprint`.
         data_hash: of the data set that it was trained on.
-        git_commit, hardware: as in `ddpm.provenance`.
+        git_commit, hardware: as in `ddpm.records.provenance`.
     """
 
     image_shape: tuple[int, int, int]

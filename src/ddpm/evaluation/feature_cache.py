@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
-from ddpm.files import atomic_path
+from ddpm.records.files import atomic_path
 
 
 class FeatureCache:

@@ -6,9 +6,9 @@ from ddpm.data.store import read_images, read_labels, read_manifest
 from ddpm.errors import DataError, StudyError, WeightsError
 from ddpm.evaluation.classifier import Classifier, accuracy, train_classifier
 from ddpm.evaluation.classifier_file import ClassifierRecord
-from ddpm.provenance import git_commit, hardware
+from ddpm.graph.fingerprint import features_fingerprint
+from ddpm.records.provenance import git_commit, hardware
 from ddpm.study import Study
-from ddpm.study.fingerprint import features_fingerprint
 
 
 def train_features(study: Study, device: str = "cpu") -> tuple[Classifier, ClassifierRecord]:

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from ddpm.evaluation.torchvision_import import prepare_torchvision
 from ddpm.network.execution import float32_products
 from ddpm.progress import Progress
 from ddpm.study import Study
-from ddpm.torchvision_import import prepare_torchvision
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ddpm.errors import WeightsError
 from ddpm.evaluation.features import Extractor
-from ddpm.files import sha256
+from ddpm.records.files import sha256
 from ddpm.resources.registry import require_official
 from ddpm.study.evaluation import InceptionSettings
 

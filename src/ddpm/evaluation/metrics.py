@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from ddpm.measurements import read_measurements
-from ddpm.traced_files import read_frame, read_provenance
+from ddpm.records.measurements import read_measurements
+from ddpm.records.traced_files import read_frame, read_provenance
 
 REPORTED = ("FID", "IS", "KID", "precision", "recall", "NLL")
 Metrics = dict[str, dict[str, float]]

@@ -10,11 +10,11 @@ from ddpm.errors import DataError
 from ddpm.evaluation.protocol import METRICS, Score
 from ddpm.evaluation.quality import measure_quality, missing_scores, open_study_judge
 from ddpm.evaluation.samples import Samples, read_samples
-from ddpm.measurements import Measurement
+from ddpm.graph.fingerprint import quality_fingerprint
 from ddpm.progress import Progress
-from ddpm.provenance import git_commit, hardware
+from ddpm.records.measurements import Measurement
+from ddpm.records.provenance import git_commit, hardware
 from ddpm.study import Study
-from ddpm.study.fingerprint import quality_fingerprint
 
 # IS belongs to the samples alone; precision and recall are against the training set, as in the literature.
 METRICS_AGAINST = {"train": METRICS, "test": ("FID", "KID")}

@@ -11,10 +11,10 @@ from ddpm.artefacts.figures.figure15 import NeighboursSettings
 from ddpm.data.store import read_images
 from ddpm.evaluation.features import Extractor, extract_features, open_extractor
 from ddpm.evaluation.model_quality import Run, read_run
+from ddpm.graph.fingerprint import neighbours_fingerprint
 from ddpm.progress import Progress
-from ddpm.provenance import git_commit, hardware
+from ddpm.records.provenance import git_commit, hardware
 from ddpm.study import Study
-from ddpm.study.fingerprint import neighbours_fingerprint
 
 _CANDIDATES_AT_ONCE = 2000
 

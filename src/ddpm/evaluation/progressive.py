@@ -6,8 +6,8 @@ from ddpm.data.store import read_images
 from ddpm.errors import DataError
 from ddpm.evaluation.model_quality import Run, model_rows, no_samples, read_run
 from ddpm.evaluation.quality import measure_quality, missing_scores, open_study_judge
-from ddpm.measurements import Measurement
 from ddpm.progress import Progress
+from ddpm.records.measurements import Measurement
 from ddpm.study import Study
 
 PROGRESSIVE_METRICS = ("IS", "FID")

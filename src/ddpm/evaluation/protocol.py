@@ -28,7 +28,7 @@ METRICS = tuple(KEYS)
 
 @dataclasses.dataclass(frozen=True)
 class Score:
-    """One number of a set of images; the fields are those of `ddpm.measurements.Measurement`."""
+    """One number of a set of images; the fields are those of `ddpm.records.measurements.Measurement`."""
 
     metric: str
     split: str | None

@@ -20,11 +20,12 @@ from ddpm.errors import DataError
 from ddpm.evaluation.feature_cache import FeatureCache
 from ddpm.evaluation.features import Extractor, ImageDataset, open_extractor
 from ddpm.evaluation.protocol import METRICS, Judge, Protocol, Score, split_of
+from ddpm.evaluation.torchvision_import import prepare_torchvision
+from ddpm.graph import layout
 from ddpm.network.execution import float32_products
 from ddpm.progress import Progress
-from ddpm.study import Study, layout
+from ddpm.study import Study
 from ddpm.study.evaluation import QualitySettings
-from ddpm.torchvision_import import prepare_torchvision
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ddpm.errors import DataError
-from ddpm.traced_files import read_frame
+from ddpm.records.traced_files import read_frame
 
 COLUMNS = ("t", "reverse_steps", "term", "mse", "rate", "rmse", "rate_error", "rmse_error")
 GREY_LEVELS = 127.5  # grey levels in one unit of [-1, 1]

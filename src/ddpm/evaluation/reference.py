@@ -11,11 +11,11 @@ from ddpm.data.store import read_images, read_manifest
 from ddpm.evaluation.model_quality import METRICS_AGAINST
 from ddpm.evaluation.protocol import METRICS, SEED
 from ddpm.evaluation.quality import measure_quality, open_study_judge
-from ddpm.measurements import Measurement
+from ddpm.graph.fingerprint import reference_fingerprint
 from ddpm.progress import Progress
-from ddpm.provenance import git_commit, hardware
+from ddpm.records.measurements import Measurement
+from ddpm.records.provenance import git_commit, hardware
 from ddpm.study import Study
-from ddpm.study.fingerprint import reference_fingerprint
 
 # Standard deviation of the noise on real images: 0.3 in the network's range [-1, 1].
 NOISE_GREY_LEVELS = 0.3 * 127.5

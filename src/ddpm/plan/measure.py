@@ -16,7 +16,7 @@ from ddpm.network.execution import Execution
 from ddpm.plan.cost import Speed, features_flops, training_flops
 from ddpm.plan.network_cost import model_cost
 from ddpm.progress import Progress
-from ddpm.provenance import hardware
+from ddpm.records.provenance import hardware
 from ddpm.sampling.shards import initial_noise, step_noise
 from ddpm.study import Study
 from ddpm.training.batches import Batch

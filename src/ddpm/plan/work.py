@@ -12,11 +12,12 @@ from pathlib import PurePath
 
 from ddpm.artefacts.figures.figure7 import SharedLatentsSettings
 from ddpm.artefacts.figures.interpolation import InterpolationSettings
+from ddpm.graph import dependencies
+from ddpm.graph.fingerprint import keeps_progress
 from ddpm.plan.jobs import Job
 from ddpm.plan.network_cost import FLOAT_BYTES, model_cost
 from ddpm.resources.registry import FOLDER, read_registry
-from ddpm.study import Study, dependencies
-from ddpm.study.fingerprint import keeps_progress
+from ddpm.study import Study
 from ddpm.study.models import ModelSettings
 
 # Seconds that starting a job and reading its files take, and what else some do: rough, and small beside

@@ -19,9 +19,9 @@ import requests
 import urllib3
 
 from ddpm.errors import ResourceError
-from ddpm.files import output_error, sha256
-from ddpm.locks import NoLocksError, SignedLock
 from ddpm.progress import Progress
+from ddpm.records.files import output_error, sha256
+from ddpm.records.locks import NoLocksError, SignedLock
 from ddpm.resources.locating import RemoteFile, remote_file
 from ddpm.resources.registry import REGISTRY
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ddpm.errors import did_you_mean
+from ddpm.graph.fingerprint import keeps_progress
 from ddpm.study.base import Settings
-from ddpm.study.fingerprint import keeps_progress
 from ddpm.study.layers import Keys
 from ddpm.study.settings import Study
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from ddpm.locks import NoLocksError, SignedLock
+from ddpm.records.locks import NoLocksError, SignedLock
 from ddpm.training.ranks import ALONE, Ranks
 from ddpm.training.signals import Stopped, StopRequest
 

@@ -26,7 +26,7 @@ def of_measurement(study: Study, model: str, metric: str, n: int | None = None) 
     Args:
         study: the study.
         model: the model that was measured.
-        metric: what was measured, as in `ddpm.measurements.Measurement`.
+        metric: what was measured, as in `ddpm.records.measurements.Measurement`.
         n: number of samples, for metrics of samples; None for those that the study asks for.
     """
     found = _of_data(study, model)

@@ -31,7 +31,7 @@ class MeasuredRows:
 
     Args:
         study: the study.
-        rows: the measurements, columns of `ddpm.measurements.SCHEMA`.
+        rows: the measurements, columns of `ddpm.records.measurements.SCHEMA`.
         models: model of each row of the table.
         measures: the columns.
 

@@ -12,7 +12,7 @@ from ddpm.artefacts.tables import differences, measures, table4, text_numbers
 from ddpm.artefacts.tables.measured_rows import MeasuredRows
 from ddpm.artefacts.tables.measures import Measure, Summary
 from ddpm.artefacts.tables.verdict import Compared
-from ddpm.study.dependencies import Inputs
+from ddpm.graph.dependencies import Inputs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +36,7 @@ def compared_numbers(study: Study, inputs: Inputs, published: Published) -> list
     Raises:
         DataError: an input is missing, damaged, or lacks a number that a table shows.
     """
-    from ddpm.measurements import read_measurements
+    from ddpm.records.measurements import read_measurements
 
     rows = read_measurements(inputs["rows"])
     found: list[Compared] = []

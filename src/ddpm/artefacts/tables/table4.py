@@ -13,8 +13,8 @@ from ddpm.artefacts.tables.numbers import FEWER
 from ddpm.artefacts.tables.table import TRACE_COLUMNS, BuiltTable, cell_trace, joined
 from ddpm.artefacts.tables.view import Cell, Column, Line, View, grouped
 from ddpm.errors import DataError
-from ddpm.status import is_evaluated
-from ddpm.study.dependencies import PUBLISHED, Inputs, rate_distortion
+from ddpm.graph.dependencies import PUBLISHED, Inputs, rate_distortion
+from ddpm.records.status import is_evaluated
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,7 +68,7 @@ def read_points(study: Study, model: str, path: str, published: Published) -> li
     Raises:
         DataError: the curve is missing, damaged, or lacks a time.
     """
-    from ddpm.traced_files import read_provenance
+    from ddpm.records.traced_files import read_provenance
 
     timesteps = study.model(model).diffusion.timesteps
     curve, source = _read_curve(path, timesteps), _source(study, model, read_provenance(path))
@@ -86,7 +86,7 @@ def nearest_steps(published_steps: int, timesteps: int) -> int:
 
 def _read_curve(path: str, timesteps: int) -> pd.DataFrame:
     """Rate (bits/dim) and rmse (grey levels) by reverse time; empty for a diverged model."""
-    from ddpm.traced_files import read_frame
+    from ddpm.records.traced_files import read_frame
 
     frame = read_frame(path)
     missing = {"reverse_steps", *_COLUMNS.values()} - set(frame.columns)

@@ -16,7 +16,7 @@ from torch import Tensor
 from ddpm.errors import DivergedError, WeightsError
 from ddpm.network.published.names import TENSORFLOW_VARIABLE
 from ddpm.network.weights import TRAINED, listed, read_weights
-from ddpm.status import is_evaluated
+from ddpm.records.status import is_evaluated
 
 # Sets of weights by whether they are averaged (EMA): True, False, or None where the file does not say.
 Candidates = Mapping[bool | None, Mapping[str, Tensor]]

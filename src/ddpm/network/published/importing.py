@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from ddpm.errors import WeightsError
-from ddpm.files import sha256
 from ddpm.network.published.config import CONFIG, check_config
 from ddpm.network.published.formats import read_published
 from ddpm.network.published.names import DIFFUSERS, recognise
 from ddpm.network.unet import UNet
 from ddpm.network.weights import check_weights, listed
+from ddpm.records.files import sha256
 
 # As diffusers' save_pretrained writes them; a pipeline keeps its network in `unet`.
 _FILES = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")

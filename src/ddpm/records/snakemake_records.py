@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ddpm.files import sha256, write_text
-from ddpm.study import layout
+from ddpm.graph import layout
+from ddpm.records.files import sha256, write_text
 
 RECORDS = Path(".snakemake/metadata")
 # A part of a name that goes on in the folder of this name.
