@@ -10,7 +10,7 @@ from ddpm.commands.arguments import add_sample_arguments, require_model
 from ddpm.commands.trained_model import open_trained_model
 from ddpm.errors import StudyError
 from ddpm.graph import layout
-from ddpm.graph.fingerprint import keeps_progress, sampling_fingerprint
+from ddpm.graph.fingerprint import sampling_fingerprint
 from ddpm.records.files import require_writable
 from ddpm.study import Study
 
@@ -56,7 +56,7 @@ def _draw(
     from ddpm.sampling.shards import draw_shard, shard_indices
 
     settings = study.sampling
-    keep = _kept_steps(study, model) if keeps_progress(study, model) else []
+    keep = _kept_steps(study, model) if study.keeps_progress(model) else []
     batches = shard_indices(arguments.shard, settings.batch_size, settings.batches_per_shard, settings.images)
     title = f"sample {model} seed {arguments.seed} shard {arguments.shard + 1}/{settings.shards}"
     samples = draw_shard(
@@ -87,7 +87,7 @@ def _no_images(study: Study, model: str) -> dict[str, Any]:
 
     shape = study.datasets[study.model(model).dataset].image_shape
     arrays = {"images": np.zeros((0, *shape), np.uint8), "index": np.zeros(0, np.int64)}
-    if keeps_progress(study, model):
+    if study.keeps_progress(model):
         steps = np.array(_kept_steps(study, model), dtype=np.int64)
         arrays |= {"x0_hat": np.zeros((len(steps), 0, *shape), np.uint8), "reverse_steps": steps}
     return arrays
