@@ -51,7 +51,8 @@ def main(words: Sequence[str] | None = None) -> int:
         "left_out": left_out,
     }
     precisions = sorted({side.precision for side in sides.values()})
-    record["matmul"] = {precision: matmul_peak(precision, device) for precision in precisions}
+    tiny = options.network == "tiny"
+    record["matmul"] = {precision: matmul_peak(precision, device, tiny) for precision in precisions}
     record["steps"] = []
     for batch in options.batch:
         for step in options.steps:

@@ -12,8 +12,7 @@ from cifar_archive import FOLDER, expected_images, write_archive, write_batches,
 
 from ddpm.cli import main
 from ddpm.data.cifar10 import load_cifar10
-from ddpm.errors import DataError
-from ddpm.resources.errors import ResourceError
+from ddpm.errors import DataError, ResourceError
 from ddpm.study.datasets import Cifar10Settings
 
 ARCHIVE = Path("resources/cifar-10-python.tar.gz")

@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from ddpm.network.published.reading import read_contents
 
 from ddpm.cli import main
 from ddpm.errors import DivergedError
 from ddpm.evaluation.checkpoints import is_candidate
 from ddpm.graph import layout
 from ddpm.graph.dependencies import artefact_inputs, checkpoint_rows
-from ddpm.network.published.reading import read_contents
 from ddpm.network.weights import read_weights, save_weights
 from ddpm.records.measurements import read_measurements
 from ddpm.study import load_study

@@ -1,6 +1,7 @@
 """Snakemake's records: found where it keeps them, copied beside the results, given back to the same files."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,17 @@ def test_records_of_another_version_of_the_same_file_are_replaced():
     make(FILE, "a", rule="table", params=["own"])
     assert take_over_records(HOME) == 1
     assert json.loads(snakemake_records._place(FILE).read_text())["params"] == ["pulled"]
+
+
+def test_the_record_of_a_file_that_was_just_made_here_stays():
+    """Another workflow may have made it with other settings and the same content, and not ended yet."""
+    make(FILE, "a", rule="table", params=["before"])
+    keep_records(HOME)
+    make(FILE, "a", rule="table", params=["now"], endtime=1e9 + 0.25)
+    os.utime(FILE, (1e9, 1e9 + 0.25))
+    assert take_over_records(HOME) == 0
+    os.utime(FILE, (1e9, 1e9))
+    assert take_over_records(HOME) == 1
 
 
 def test_what_is_not_there_now_stays_in_the_copy_and_nothing_is_written_in_vain():

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from ddpm.locking import Lock, try_lock
 from matplotlib.figure import Figure
 from waiting import PATIENCE
 
@@ -22,6 +21,7 @@ from ddpm.network.weights import save_weights
 from ddpm.records import files
 from ddpm.records.files import atomic_path, link_or_copy, write_bytes, write_text
 from ddpm.records.measurements import Measurement, write_measurements
+from ddpm.records.temporary_files import Lock, try_lock
 from ddpm.records.traced_files import write_arrays, write_frame
 
 # Writes half a file, says so, and waits.

@@ -1,4 +1,4 @@
-"""Print what a study costs before it is launched: its jobs, hours and disk on this machine or another."""
+"""Print what a study costs before it is launched: its jobs, hours, memory and disk, here or elsewhere."""
 
 from __future__ import annotations
 
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from ddpm.plan.cost import Speed
     from ddpm.plan.jobs import Job
-
-COMPUTES = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

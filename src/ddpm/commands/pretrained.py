@@ -61,13 +61,13 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
         "status": TRAINED,
         "origin": origin,
         "origin_sha256": published.sha256,
-        "layout": published.layout,
+        "layout": published.convention,
         "averaged": published.averaged,
     }
     digest = save_weights(target, published.tensors, provenance)
     logger.info(
         f"pretrained {model} seed {seed}: {published.parameters:,} parameters from {origin} "
-        f"(layout: {published.layout}); {_AVERAGED[published.averaged]}, weights {digest[:12]}"
+        f"(named as in {published.convention}); {_AVERAGED[published.averaged]}, weights {digest[:12]}"
     )
     _say_what_is_unchecked(published)
 
@@ -86,7 +86,7 @@ def _origin(source: PretrainedSettings, published: PublishedWeights) -> str:
 
 
 def _say_what_is_unchecked(published: PublishedWeights) -> None:
-    if published.layout == "diffusers" and published.config is None:
+    if published.convention == "diffusers" and published.config is None:
         logger.info(
             f"{published.file}: no config.json beside it; padding, timestep embedding and epsilon of "
             "GroupNorm are taken to be the paper's"

@@ -8,7 +8,7 @@ import logging
 from ddpm.commands.arguments import add_sample_arguments, model_job
 from ddpm.errors import StudyError
 from ddpm.graph import layout
-from ddpm.graph.fingerprint import keeps_progress, sampling_fingerprint
+from ddpm.graph.fingerprint import sampling_fingerprint
 from ddpm.study import Study
 
 logger = logging.getLogger("ddpm")
@@ -32,7 +32,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     from ddpm.sampling.shards import draw_shard, no_samples, progressive_steps
 
     timesteps = study.model(job.model).diffusion.timesteps
-    columns = settings.progressive_columns if keeps_progress(study, job.model) else 0
+    columns = settings.progressive_columns if study.keeps_progress(job.model) else 0
     keep = progressive_steps(timesteps, columns)
     trained, provenance = job.trained(settings, sampling_seed=job.sampling)
     if trained is None:

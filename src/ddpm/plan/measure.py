@@ -105,13 +105,13 @@ def _training_steps(training: Training, size: int) -> Iterator[None]:
     training.network.train()
     while True:
         whole = training.batches[training.updates]
-        training.update(Batch(whole.x_0[:size], whole.index[:size], whole.noise[:size]))
+        training.update(Batch(whole.x_0[:size], whole.t[:size], whole.noise[:size]))
         yield
 
 
 def _sampling_steps(study: Study, training: Training, size: int) -> Iterator[None]:
     """Reverse steps of `size` images, one at a time; they start again when the chain is finished."""
-    network, process = training.network.eval(), training.process
+    network, process = training.network.eval(), training.diffusion
     Execution(study.sampling.precision).apply(network)
     shape = training.network.image_shape
     index = torch.arange(size, device=process.beta.device)

@@ -13,7 +13,6 @@ from pathlib import PurePath
 from ddpm.artefacts.figures.figure7 import SharedLatentsSettings
 from ddpm.artefacts.figures.interpolation import InterpolationSettings
 from ddpm.graph import dependencies
-from ddpm.graph.fingerprint import keeps_progress
 from ddpm.plan.jobs import Job
 from ddpm.plan.network_cost import FLOAT_BYTES, model_cost
 from ddpm.resources.registry import FOLDER, read_registry
@@ -124,7 +123,7 @@ def _sample(study: Study, job: Job) -> Work:
     model, sampling = study.model(job["model"]), study.sampling
     size = sampling.batch_size * sampling.batches_per_shard
     images = max(0, min(size, sampling.images - int(job["shard"]) * size))
-    arrays = 1 + (sampling.progressive_columns if keeps_progress(study, job["model"]) else 0)
+    arrays = 1 + (sampling.progressive_columns if study.keeps_progress(job["model"]) else 0)
     shape = study.datasets[model.dataset].image_shape
     evaluations = _sampling_evaluations(study, model, images)
     return Work(job["model"], evaluations=evaluations, bytes=images * math.prod(shape) * arrays)
