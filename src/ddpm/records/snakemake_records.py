@@ -45,16 +45,18 @@ def keep_records(home: str) -> None:
 
 
 def take_over_records(home: str) -> int:
-    """Gives Snakemake the kept record of each file that is as it was then; returns how many.
+    """Gives Snakemake the kept record of each file that is as it was then, or not there; returns how many.
 
-    A file that was made here, or that differs from what the copy describes, keeps the record it
-    has.
+    A file that was made here, or that differs from what the copy describes, keeps the record it has. The
+    record of a file that is not there tells whether what was made from it is current.
     """
     taken = 0
     for file, entry in read_kept(home).items():
         place = _place(file)
         own = _read(place)
-        if own == entry["record"] or _made_here(file, own) or not _is_as_described(file, entry):
+        if own == entry["record"] or _made_here(file, own):
+            continue
+        if not _is_as_described(file, entry) and (own or Path(file).exists()):
             continue
         place.parent.mkdir(parents=True, exist_ok=True)
         # Snakemake takes a folder of records without one of these for that of an old version.
