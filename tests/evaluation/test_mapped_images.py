@@ -5,7 +5,7 @@ import numpy as np
 from ddpm.data import arrays
 from ddpm.data.store import read_images
 from ddpm.evaluation.neighbours import neighbour_arrays
-from ddpm.evaluation.quality import measure_quality, open_judge
+from ddpm.evaluation.quality import measure_quality, open_evaluator
 
 
 def test_scores_and_neighbours(study, extractor, train, test, monkeypatch):
@@ -14,8 +14,8 @@ def test_scores_and_neighbours(study, extractor, train, test, monkeypatch):
     assert isinstance(mapped, np.memmap)
     scores, neighbours = [], []
     for images in (train, mapped):
-        with open_judge(extractor, study.quality) as judge:
-            scores.append(measure_quality(test[:100], images, "train", judge))
+        with open_evaluator(extractor, study.quality) as evaluator:
+            scores.append(measure_quality(test[:100], images, "train", evaluator))
         neighbours.append(neighbour_arrays(test[:3], images, 4, extractor, 50))
     assert scores[0] == scores[1]
     for name, array in neighbours[0].items():

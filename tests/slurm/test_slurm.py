@@ -43,12 +43,12 @@ def small_study(**steps: int) -> dict[str, Any]:
     return study
 
 
-def weights(model: str) -> str:
-    return f"results/tiny/models/{model}/seed0/weights.safetensors"
+def receipt(model: str) -> str:
+    return f"results/tiny/models/{model}/seed0/trained.json"
 
 
 def weights_hash(folder: Path, model: str) -> str:
-    return read_weights(folder / weights(model))[1]["weights_hash"]
+    return read_weights((folder / receipt(model)).with_name("weights.safetensors"))[1]["weights_hash"]
 
 
 def wait_until(condition: Callable[[], Any], folder: Path) -> Any:
@@ -66,7 +66,7 @@ def jobs_of(folder: Path, name: str, state: str = "") -> list[SlurmJob]:
 
 def trained_at_least(folder: Path, model: str, updates: int) -> bool:
     """Whether the saved state of a run has come so far."""
-    latest = folder / weights(model).replace("weights.safetensors", "state/latest.safetensors")
+    latest = (folder / receipt(model)).with_name("state") / "latest.safetensors"
     try:
         return read_weights(latest)[1]["updates"] >= updates
     except DDPMError:  # not there: not yet, or just being replaced
@@ -90,7 +90,7 @@ def undisturbed(tmp_path_factory) -> Path:
     """A local run of the model that is stopped by hand elsewhere."""
     folder = tmp_path_factory.mktemp("undisturbed")
     write_study(folder, small_study(stopped=STEPS))
-    snakemake(folder, weights("stopped"), "--cores", "1")
+    snakemake(folder, receipt("stopped"), "--cores", "1")
     return folder
 
 
@@ -113,9 +113,9 @@ def runs(slurm, tmp_path_factory, limited_steps) -> dict[str, Run]:
     study = small_study(plain=30, cancelled=STEPS, requeued=STEPS)
     study["quality"]["features"]["required_accuracy"] = 1.0
     write_workspace(stopped, study)
-    targets = [FIGURE, FEATURES, weights("cancelled"), weights("requeued")]
+    targets = [FIGURE, FEATURES, receipt("cancelled"), receipt("requeued")]
     processes = [
-        launch(limited, weights("limited"), "--retries", "30"),  # beside others' jobs it takes many
+        launch(limited, receipt("limited"), "--retries", "30"),  # beside others' jobs it takes many
         launch(stopped, *targets, "--retries", "1", "--slurm-array-jobs=sample"),
     ]
     try:
@@ -123,7 +123,7 @@ def runs(slurm, tmp_path_factory, limited_steps) -> dict[str, Run]:
             wait_until(lambda model=model: trained_at_least(stopped, model, STEPS // 3), stopped)
             slurm_command(*command, jobs_of(stopped, model, "RUNNING")[-1].number)
         write_study(local, small_study(limited=limited_steps))
-        snakemake(local, weights("limited"), "--cores", "1")
+        snakemake(local, receipt("limited"), "--cores", "1")
         outputs = [finish(processes[0], limited), "", finish(processes[1], stopped, status=1)]
     finally:
         for process in processes:
@@ -207,15 +207,15 @@ def test_training_longer_than_the_walltime_continues_in_further_jobs(runs):
 
 def test_another_number_of_processes_reruns_nothing(undisturbed):
     again = ["--cores", "1", "--set-resources", "train:processes=2", "train:mem_mb=9000"]
-    assert "Nothing to be done" in snakemake(undisturbed, weights("stopped"), "-n", *again)
+    assert "Nothing to be done" in snakemake(undisturbed, receipt("stopped"), "-n", *again)
 
 
 def test_work_that_is_refused_without_a_gpu_trains_on_two_and_ends_with_ctrl_c(slurm, tmp_path):
     write_workspace(tmp_path, small_study(endless=10**9), gpus=2)
     if not has_gpu():
-        refused = snakemake(tmp_path, weights("endless"), "--cores", "1", status=1)
+        refused = snakemake(tmp_path, receipt("endless"), "--cores", "1", status=1)
         assert "Nothing was started: there is no GPU here" in refused
-    process = launch(tmp_path, weights("endless"))
+    process = launch(tmp_path, receipt("endless"))
     try:
         wait_until(lambda: trained_at_least(tmp_path, "endless", 1), tmp_path)
         (job,) = jobs_of(tmp_path, "endless", "RUNNING")
