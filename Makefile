@@ -1,7 +1,7 @@
 # make demo       set up, rebuild the paper at the scale of handwritten digits, print the tables
 # make test       set up, run the tests: some minutes, and nothing needed but Python
 # make test-all   all tests, also those that take minutes each: workflows that are killed, DVC, Slurm
-# make bench      time the steps beside other packages'; benchmarks/README.md
+# make bench      time the steps beside those of diffusers; benchmarks/README.md
 # make lint       check style, types and the workflow
 PYTHON ?= python3
 VENV ?= .venv
@@ -39,13 +39,9 @@ test-slow: $(INSTALLED)
 test-all: $(INSTALLED)
 	$(PYTEST)
 
-# A peer that cannot be installed is left out, with the reason.
-PEERS := benchmarks/.peers
 BENCH ?=
 
 bench: $(INSTALLED)
-	rm -rf $(PEERS)
-	-python -m pip install --quiet --disable-pip-version-check --no-deps --target $(PEERS) -r benchmarks/requirements.txt
 	python benchmarks/steps.py $(BENCH)
 
 lint: $(INSTALLED)

@@ -7,7 +7,7 @@
 #   snakemake results/table1.csv                 one table of it
 #   snakemake results/<study>/index.html         everything of a study of your own, config/<study>.yaml
 #
-# Paths: results/<study>/..., see src/ddpm/study/layout.py. A rule's `params` hold a fingerprint of exactly
+# Paths: results/<study>/..., see src/ddpm/graph/layout.py. A rule's `params` hold a fingerprint of exactly
 # the settings that its result depends on: changing one model's setting reruns that model alone.
 import os
 import sys

@@ -25,11 +25,11 @@ from pathlib import Path
 
 from killing.faults import KINDS, Fault, can_strike, strike
 from killing.results import differences, digests, finished, saved_updates
-from killing.study import HOME, write_study
+from killing.study import HOME, copy_source, write_study
 from killing.workflow import Workflow, living
 
-from ddpm.files import write_text
-from ddpm.provenance import git_commit, hardware
+from ddpm.records.files import write_text
+from ddpm.records.provenance import git_commit, hardware
 
 RESULTS = Path(__file__).parent / "results"
 _POLL = 0.1
@@ -42,7 +42,7 @@ class Drill:
     """One drill, and what it has seen.
 
     Args:
-        folder: to work in; holds `undisturbed`, `disturbed`, `temporary` and the output of Snakemake.
+        folder: to work in; holds `source`, `undisturbed`, `disturbed`, `temporary` and what Snakemake prints.
         kills: faults in all.
         kinds: of faults; each is due once before one is due again.
         seed: of kinds, moments and damages; the moments depend on the machine's speed too.
@@ -58,7 +58,7 @@ class Drill:
     def __init__(self, folder: Path, kills: int, kinds: Sequence[str] = tuple(KINDS), seed: int = 0) -> None:
         self.kills, self.seed, self.chance = kills, seed, random.Random(seed)
         self.undisturbed, self.disturbed = folder / "undisturbed", folder / "disturbed"
-        self.temporary = folder / "temporary"
+        self.source, self.temporary = folder / "source", folder / "temporary"
         self.temporary.mkdir(parents=True)
         self.kinds = list(kinds)
         self.expected: dict[str, str] = {}
@@ -82,8 +82,9 @@ class Drill:
             RuntimeError: the undisturbed run fails, or the workflow does not recover.
             TimeoutError: a workflow does not end.
         """
+        copy_source(self.source)
         write_study(self.undisturbed)
-        workflow = Workflow(self.undisturbed, self.temporary)
+        workflow = Workflow(self.source, self.undisturbed, self.temporary)
         if workflow.wait(_LONGEST) != 0:
             workflow.kill()
             raise RuntimeError(f"the undisturbed run failed:\n{workflow.messages()}")
@@ -98,7 +99,7 @@ class Drill:
         """Starts the workflow and disturbs it, if a fault is due; returns whether it finished."""
         kind = self.chance.choice(self._due) if self.striking else None
         limit = int(2 ** self.chance.uniform(9, 17)) if kind == "file-size" else None
-        workflow = Workflow(self.disturbed, self.temporary, limit)
+        workflow = Workflow(self.source, self.disturbed, self.temporary, limit)
         self.starts += 1
         if kind is not None and self._moment(workflow, kind):
             self._look()

@@ -97,7 +97,7 @@ def main(words: Sequence[str] | None = None) -> int:
     if device == "cuda":
         report.part("tests", _gpu_tests)
     precisions = sorted({side.precision for side in sides.values()})
-    report.part("matmul", lambda: {name: matmul_peak(name, device) for name in precisions})
+    report.part("matmul", lambda: {name: matmul_peak(name, device, options.tiny) for name in precisions})
     scale = TINY if options.tiny else FULL
     for step, batch in scale.batches.items():
         # Compiling takes most of the time: all precisions for training, bfloat16 for the others.

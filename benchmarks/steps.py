@@ -25,7 +25,7 @@ from timing.report import conditions, load, section
 from timing.setting import NETWORKS, STEPS
 from timing.sides import ON_CPU, ON_GPU, SIDES, chosen
 
-from ddpm.files import write_text
+from ddpm.records.files import write_text
 
 RESULTS = Path(__file__).parent / "results" / "steps.jsonl"
 TITLE = "# Steps beside other packages'\n"
@@ -51,7 +51,8 @@ def main(words: Sequence[str] | None = None) -> int:
         "left_out": left_out,
     }
     precisions = sorted({side.precision for side in sides.values()})
-    record["matmul"] = {precision: matmul_peak(precision, device) for precision in precisions}
+    tiny = options.network == "tiny"
+    record["matmul"] = {precision: matmul_peak(precision, device, tiny) for precision in precisions}
     record["steps"] = []
     for batch in options.batch:
         for step in options.steps:

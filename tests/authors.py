@@ -10,7 +10,7 @@ import torch
 
 from ddpm.diffusion.process import GaussianDiffusion
 from ddpm.diffusion.schedule import beta_schedule
-from ddpm.network.tensorflow_names import from_tensorflow, tensorflow_name
+from ddpm.network.published.names import TENSORFLOW, tensorflow_name
 from ddpm.network.unet import UNet
 from ddpm.network.weights import check_weights
 
@@ -85,8 +85,8 @@ def network(size: str, learned: bool, layout: torch.memory_format | None = None)
     variables = {}
     for key, tensor in unet.state_dict().items():
         name = tensorflow_name(key)
-        variables[name] = variable(name, tensorflow_shape(name, tensor), size)
-    state = from_tensorflow(variables, unet)
+        variables[name] = torch.from_numpy(variable(name, tensorflow_shape(name, tensor), size))
+    state = TENSORFLOW.convert(variables, unet)
     check_weights("recipe", state, unet)
     unet.load_state_dict(state)
     return unet

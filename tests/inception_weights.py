@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from ddpm.torchvision_import import prepare_torchvision
+from ddpm.evaluation.torchvision_import import prepare_torchvision
 
 
 def untrained_inception(path: Path):

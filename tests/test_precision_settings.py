@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from ddpm.cli import main
+from ddpm.graph import layout
 from ddpm.network.execution import PRECISIONS
 from ddpm.network.weights import read_weights
-from ddpm.study import layout
 from ddpm.study.base import Precision
 
 MODEL, STUDY = "epsilon_L_simple", "config/precise.yaml"

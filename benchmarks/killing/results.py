@@ -1,7 +1,7 @@
 """What lies in a working folder at one moment: results, how far training was saved, temporary files.
 
-Results are compared byte by byte. Left out are logs, Snakemake's benchmark files, temporary files and the
-resumable state of training.
+Results are compared byte by byte. Left out are logs, Snakemake's benchmark files and records, which hold
+times, temporary files, and the resumable state of training.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from killing.study import HOME, STATE
 from ddpm.errors import DDPMError
 from ddpm.network.weights import read_weights
 
-_SKIPPED = ("logs", "benchmarks", "state")
+_SKIPPED = ("logs", "benchmarks", "state", "records.json")
 
 
 def digests(folder: Path) -> dict[str, str]:

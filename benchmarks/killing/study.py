@@ -44,3 +44,10 @@ def write_study(folder: Path, study: dict[str, Any] | None = None) -> None:
     shutil.copy(ROOT / "config" / "published.csv", config / "published.csv")
     text = yaml.safe_dump(drill_study() if study is None else study, sort_keys=False)
     (config / f"{NAME}.yaml").write_text(text)
+
+
+def copy_source(folder: Path) -> None:
+    """Copies what runs the workflow, so that changes in the checkout change no result meanwhile."""
+    for name in ("src", "workflow", "profiles", "envs"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "Snakefile", folder / "Snakefile")

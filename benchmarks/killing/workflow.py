@@ -12,31 +12,34 @@ import time
 from pathlib import Path
 
 import psutil
-from killing.study import ROOT, TARGET
+from killing.study import TARGET
 
 _WAIT = 600.0
+_DEAD = (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
 
 
 class Workflow:
     """A running workflow.
 
     Args:
+        source: the folder of the Snakefile and of src.
         folder: the working folder.
         temporary: the folder for temporary files (TMPDIR).
         largest_file: writes beyond this size fail, in bytes; None for no limit.
     """
 
-    def __init__(self, folder: Path, temporary: Path, largest_file: int | None = None) -> None:
+    def __init__(self, source: Path, folder: Path, temporary: Path, largest_file: int | None = None) -> None:
         self.output = temporary.parent / f"{folder.name}.log"
-        command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile"), "-d", str(folder)]
+        command = [sys.executable, "-m", "snakemake", "-s", str(source / "Snakefile"), "-d", str(folder)]
+        environment = {"PYTHONPATH": str(source / "src"), "TMPDIR": str(temporary), "OMP_NUM_THREADS": "1"}
         self.started = time.monotonic()
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
                 [*command, TARGET, "--cores", "2"],
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                cwd=ROOT,
-                env=os.environ | {"TMPDIR": str(temporary), "OMP_NUM_THREADS": "1"},
+                cwd=source,
+                env=os.environ | environment,
                 preexec_fn=None if largest_file is None else lambda: _limit_files(largest_file),
                 start_new_session=True,
             )
@@ -74,7 +77,7 @@ class Workflow:
         """
         self.signal(signal.SIGSTOP)
         end = time.monotonic() + _WAIT
-        while not all(_has_stopped(process) for process in living(self.process.pid)):
+        while any(status != psutil.STATUS_STOPPED for status in living(self.process.pid).values()):
             if time.monotonic() > end:
                 raise TimeoutError(f"the workflow was not stopped within {_WAIT:.0f} s")
             time.sleep(0.005)
@@ -99,21 +102,14 @@ class Workflow:
         return self.output.read_text(errors="replace")[-3000:]
 
 
-def living(group: int) -> list[psutil.Process]:
-    """The processes of a group; dead ones that nobody has waited for are none."""
-    found = []
+def living(group: int) -> dict[psutil.Process, str]:
+    """The processes of a group and their status; dead ones that nobody has waited for are none."""
+    found = {}
     for process in psutil.process_iter():
         with contextlib.suppress(ProcessLookupError, psutil.Error):
-            if os.getpgid(process.pid) == group and process.status() not in ("zombie", "dead"):
-                found.append(process)
+            if os.getpgid(process.pid) == group and (status := process.status()) not in _DEAD:
+                found[process] = status
     return found
-
-
-def _has_stopped(process: psutil.Process) -> bool:
-    try:
-        return process.status() in ("stopped", "zombie", "dead")
-    except psutil.NoSuchProcess:
-        return True
 
 
 def _limit_files(largest: int) -> None:

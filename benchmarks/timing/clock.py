@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
-
-# Heights of the matrices whose product gives the machine's rate, and how often each is made.
-_MATRICES = {"cpu": ((1024, 2048), 1), "cuda": ((4096, 8192), 20)}
 
 
 def interleaved(
@@ -59,24 +55,23 @@ def ratios(values: Sequence[float], reference: Sequence[float]) -> list[float]:
     return [value / other for value, other in zip(values, reference, strict=True)]
 
 
-def matmul_peak(precision: str, device: str) -> float:
+def matmul_peak(precision: str, device: str, tiny: bool = False) -> float:
     """The machine's largest rate of multiplying square matrices, FLOP/s.
 
     Args:
         precision: "float32", "tf32" or "bfloat16".
         device: "cpu" or "cuda".
+        tiny: of small matrices, to try the harness: processors without bfloat16 take minutes for large ones.
     """
     dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
     before = torch.backends.cuda.matmul.allow_tf32
     torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
-    sizes, repeats = _MATRICES[device]
-    rates = []
-    for size in sizes:
-        left, right = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
-        product = functools.partial(torch.mm, left, right)
-        rates += [2 * size**3 / timed(product, repeats, device)[0] for _ in range(4)]
+    size, repeats = {"cpu": (2048, 1), "cuda": (8192, 20)}[device]
+    size //= 16 if tiny else 1
+    left, right = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
+    seconds = [timed(lambda: torch.mm(left, right), repeats, device)[0] for _ in range(4)]
     torch.backends.cuda.matmul.allow_tf32 = before
-    return max(rates)
+    return 2 * size**3 / min(seconds)
 
 
 def _repeats(call: Callable[[], object], device: str, shortest: float) -> int:

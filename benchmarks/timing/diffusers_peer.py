@@ -14,7 +14,7 @@ from timing.ours import Optimisation, bound_of_pairs, diffusion_process
 from timing.setting import BETAS, TIMESTEPS, NetworkShape, Prepared, Setting, made_up_images
 from torch import Tensor, nn
 
-from ddpm.torchvision_import import prepare_torchvision
+from ddpm.evaluation.torchvision_import import prepare_torchvision
 
 
 def load() -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ddpm.files import write_text
+from ddpm.records.files import write_text
 
 logger = logging.getLogger("ddpm")
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ddpm.data.scaling import to_pixels
-from ddpm.files import atomic_path
+from ddpm.records.files import atomic_path
 
 
 def read_images(path: Path, shape: tuple[int, int, int]) -> Tensor:

@@ -14,7 +14,7 @@ import torch
 from timing.clock import ratios
 from timing.sides import REFERENCE, SIDES
 
-from ddpm.provenance import git_commit, hardware
+from ddpm.records.provenance import git_commit, hardware
 
 _PACKAGES = ("torch", "diffusers", "numpy")
 _HEADER = (

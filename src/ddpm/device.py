@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 from ddpm.errors import DDPMError
-from ddpm.locks import SignedLock
+from ddpm.records.locks import SignedLock
 
 logger = logging.getLogger("ddpm")
 

@@ -38,6 +38,10 @@ class CompilationError(DDPMError):
     """A compiled network computes other gradients than the network does."""
 
 
+class ResourceError(DDPMError):
+    """A file under resources/ is unknown, cannot be fetched, or has other content than it should."""
+
+
 def did_you_mean(word: str, known: Sequence[str]) -> str:
     """A hint for an unknown word: the nearest known one in brackets, or all of them."""
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)

@@ -10,8 +10,7 @@ import torch
 from ddpm.diffusion.process import GaussianDiffusion
 from ddpm.diffusion.schedule import beta_schedule
 from ddpm.errors import WeightsError
-from ddpm.network.execution import Execution, round_weights
-from ddpm.network.fitting import FittingNetwork
+from ddpm.network.execution import BatchSplittingNetwork, Execution, round_weights
 from ddpm.network.unet import UNet
 from ddpm.network.weights import load_weights
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 class TrainedModel:
     """A network with its averaged weights in evaluation mode, its process, and their provenance."""
 
-    network: FittingNetwork
+    network: BatchSplittingNetwork
     process: GaussianDiffusion
     provenance: dict[str, Any]
 
@@ -79,4 +78,4 @@ def load_model(
     network.to(torch.device(device)).eval().requires_grad_(False)
     execution.apply(network)
     round_weights(network)
-    return TrainedModel(FittingNetwork(network), build_process(study, model).to(device), provenance)
+    return TrainedModel(BatchSplittingNetwork(network), build_process(study, model).to(device), provenance)

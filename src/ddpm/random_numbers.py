@@ -1,4 +1,4 @@
-"""Random numbers that depend on (seed, stream, index, step) alone: no state, any device, any order.
+"""Random numbers that depend on (seed, stream, image, step) alone: no state, any device, any order.
 
 A counter-based generator (Philox4x32-10; Salmon et al., "Parallel random numbers: as easy as 1, 2,
 3", SC 2011) hashes a counter to words. So a sample's noise does not depend on the job, batch or
@@ -66,35 +66,35 @@ def philox(counter: tuple[Any, Any, Any, Any], key: tuple[int, int]) -> tuple[An
 
 
 def words(
-    seed: int, stream: Stream, index: Tensor, step: int | Tensor, count: int
+    seed: int, stream: Stream, image: Tensor, step: int | Tensor, count: int
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """`count` blocks of four words for each index.
+    """`count` blocks of four words for each image.
 
     Args:
         seed: in [0, 2^63).
         stream: what the numbers are for.
-        index: int64 [B] in [0, 2^32): the image.
+        image: int64 [B] in [0, 2^32): numbers of images.
         step: the timestep or training step; one for all, or int64 [B]; in [0, 2^32).
-        count: blocks for each index.
+        count: blocks for each image.
 
     Returns:
         four int64 tensors [B, count] with values in [0, 2^32).
     """
-    block = torch.arange(count, device=index.device)
+    block = torch.arange(count, device=image.device)
     # A number stays one: made a tensor on a GPU it would have to be copied there, and waited for.
     step = step.reshape(-1, 1) if isinstance(step, Tensor) else step
-    return philox((block, index.reshape(-1, 1), step, int(stream)), (seed & _MASK, seed >> 32))
+    return philox((block, image.reshape(-1, 1), step, int(stream)), (seed & _MASK, seed >> 32))
 
 
-def normal(seed: int, stream: Stream, index: Tensor, step: int | Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Standard normal numbers, float32 [B, *shape], for each index at a step (Box-Muller).
+def normal(seed: int, stream: Stream, image: Tensor, step: int | Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Standard normal numbers, float32 [B, *shape], for each image at a step (Box-Muller).
 
     Args as for `words`.
     """
     size = math.prod(shape)
-    w0, w1, w2, w3 = words(seed, stream, index, step, -(-size // 4))
+    w0, w1, w2, w3 = words(seed, stream, image, step, -(-size // 4))
     pairs = (*_box_muller(w0, w1), *_box_muller(w2, w3))
-    return torch.stack(pairs, dim=-1).flatten(1)[:, :size].reshape(len(index), *shape)
+    return torch.stack(pairs, dim=-1).flatten(1)[:, :size].reshape(len(image), *shape)
 
 
 def _box_muller(w0: Tensor, w1: Tensor) -> tuple[Tensor, Tensor]:
@@ -105,12 +105,12 @@ def _box_muller(w0: Tensor, w1: Tensor) -> tuple[Tensor, Tensor]:
     return radius * torch.cos(angle), radius * torch.sin(angle)
 
 
-def integers(seed: int, stream: Stream, index: Tensor, step: int | Tensor, high: int) -> Tensor:
-    """Integers uniform on {0..high-1}, int64 [B], for each index at a step; high < 2^31.
+def integers(seed: int, stream: Stream, image: Tensor, step: int | Tensor, high: int) -> Tensor:
+    """Integers uniform on {0..high-1}, int64 [B], for each image at a step; high < 2^31.
 
     The bias of the multiply-and-shift reduction is below high / 2^32.
     """
-    first, *_ = words(seed, stream, index, step, 1)
+    first, *_ = words(seed, stream, image, step, 1)
     return (first[:, 0] * high) >> 32
 
 
@@ -120,12 +120,12 @@ def permutation(seed: int, stream: Stream, step: int, size: int) -> Tensor:
     return torch.argsort((high[:, 0] >> 1 << 32) | low[:, 0], stable=True)
 
 
-def keys(seed: int, stream: Stream, index: Tensor, step: int, count: int) -> Tensor:
-    """`count` 64-bit words for each index, int64 [B, count]: keys for `splitmix64`.
+def keys(seed: int, stream: Stream, image: Tensor, step: int, count: int) -> Tensor:
+    """`count` 64-bit words for each image, int64 [B, count]: keys for `splitmix64`.
 
     Args as for `words`.
     """
-    w0, w1, w2, w3 = words(seed, stream, index, step, -(-count // 2))
+    w0, w1, w2, w3 = words(seed, stream, image, step, -(-count // 2))
     return torch.stack([w0 << 32 | w1, w2 << 32 | w3], dim=-1).flatten(1)[:, :count]
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ddpm.measurements import Measurement, write_measurements
+from ddpm.graph.dependencies import artefact_inputs, training_runs
+from ddpm.records.measurements import Measurement, write_measurements
+from ddpm.records.traced_files import write_arrays, write_frame
 from ddpm.study import Study, load_study
-from ddpm.study.dependencies import artefact_inputs, training_runs
-from ddpm.traced_files import write_arrays, write_frame
 
 PROJECT = Path(__file__).parents[2]
 DIVERGED = "diverged at step 437"

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-import shutil
-from collections.abc import Callable
 from pathlib import Path
 
+import made_up_study
 import numpy as np
 import pandas as pd
+from made_up_study import PUBLISHED, Change
 
 from ddpm.artefacts.published import read_published
-from ddpm.measurements import Measurement, write_measurements
-from ddpm.study import Study, layout, load_study
-from ddpm.study.dependencies import PUBLISHED, checkpoint_rows, training_runs
-from ddpm.traced_files import write_frame
+from ddpm.artefacts.tables.table import BuiltTable, build_table
+from ddpm.graph import layout
+from ddpm.graph.dependencies import checkpoint_rows, training_runs
+from ddpm.records.measurements import Measurement, write_measurements
+from ddpm.records.traced_files import write_frame
+from ddpm.study import Study
 
-PROJECT = Path(__file__).parents[2]
 STUDY = """
 title: "Made up: CIFAR-10"
 datasets:
@@ -64,32 +64,28 @@ QUALITY = {
 # Parts of the bound on the test split; on train the NLL is 0.03 less.
 BOUND = {"NLL": 3.751, "rate": 1.776, "distortion": 1.975, "L_T": 7.45e-6, "RMSE": 0.9512}
 
-Change = Callable[[list[Measurement]], list[Measurement]]
-
 
 def make(folder: Path, text: str = STUDY) -> Study:
     """The study's file and the published numbers in `folder`, which must be the working folder."""
-    (folder / "config").mkdir(exist_ok=True)
-    (folder / "config" / "made_up.yaml").write_text(text)
-    shutil.copy(PROJECT / PUBLISHED, folder / PUBLISHED)
-    return load_study("config/made_up.yaml")
+    return made_up_study.make(folder, text)
 
 
 def measure(study: Study, change: Change = list) -> None:
     """Writes all measurements; `change` edits the rows of each file before they are written."""
+    reference = [row(study, "reference: test images", None, "IS", 11.2, n=10_000)]
+    made_up_study.write_rows(study, quality_rows, likelihood_rows, reference, change)
     for run in training_runs(study, study.models):
-        for sampling in study.sampling_seeds(str(run["model"])):
-            path = layout.path(layout.QUALITY_ROWS, study.name, sampling=sampling, **run)
-            write_measurements(path, change(quality_rows(study, sampling=sampling, **run)))
-        for split in ("train", "test"):
-            path = layout.path(layout.LIKELIHOOD_ROWS, study.name, split=split, **run)
-            write_measurements(path, change(likelihood_rows(study, split=split, **run)))
         steps = study.model(str(run["model"])).candidates
         for step, path in zip(steps, checkpoint_rows(study, **run), strict=True):
             write_measurements(path, change(rows_of_checkpoint(study, step=step, **run)))
-    path = layout.path(layout.REFERENCE_ROWS, study.name, dataset="cifar10")
-    write_measurements(path, change([row(study, "reference: test images", None, "IS", 11.2, n=10_000)]))
     write_curve(study)
+
+
+def built(folder: Path, name: str = "comparison", text: str = STUDY) -> BuiltTable:
+    """A table of the study in `folder`, with all measurements."""
+    study = make(folder, text)
+    measure(study)
+    return build_table(study, name)
 
 
 def quality_rows(study: Study, model: str, seed: int, sampling: int) -> list[Measurement]:
@@ -175,20 +171,5 @@ def few_samples_of(model: str) -> Change:
 
 def row(study: Study, model: str, seed: int | None, metric: str, value: float, **more: object) -> Measurement:
     """One measurement; NaN of no images for a diverged run."""
-    step = DIVERGED.get((model, seed))
-    status = "reference" if seed is None else "trained" if step is None else f"diverged at step {step}"
-    if step is not None:
-        more |= {"n": 0, "spread": None, "protocol": "not measured"}
-    return Measurement(
-        study=study.name,
-        model=model,
-        training_seed=seed,
-        metric=metric,
-        value=value if step is None else math.nan,
-        status=status,
-        settings="0123456789ab",
-        git_commit="abc",
-        hardware="a GPU",
-        data_hash="d" * 64,
-        **({"protocol": "made up"} | more),
-    )
+    more = {"protocol": "made up", "hardware": "a GPU"} | more
+    return made_up_study.row(study, model, seed, metric, value, diverged=DIVERGED, **more)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from ddpm.measurements import Measurement, write_measurements
-from ddpm.study import Study, layout, load_study
-from ddpm.study.dependencies import PUBLISHED, training_runs
-from ddpm.traced_files import write_frame
+from ddpm.graph import layout
+from ddpm.graph.dependencies import PUBLISHED, training_runs
+from ddpm.records.measurements import Measurement, write_measurements
+from ddpm.records.traced_files import write_frame
+from ddpm.study import Study, load_study
 
 PROJECT = Path(__file__).parents[2]
 TITLE = "Made up: <tiny> & grey"
@@ -60,7 +61,7 @@ Change = Callable[[list[Measurement]], list[Measurement]]
 
 def make(folder: Path, text: str = STUDY) -> Study:
     """The study's file and the published numbers in `folder`, which must be the working folder."""
-    (folder / "config").mkdir()
+    (folder / "config").mkdir(exist_ok=True)
     (folder / "config" / "made_up.yaml").write_text(text)
     shutil.copy(PROJECT / PUBLISHED, folder / PUBLISHED)
     return load_study("config/made_up.yaml")
@@ -68,15 +69,27 @@ def make(folder: Path, text: str = STUDY) -> Study:
 
 def measure(study: Study, change: Change = list) -> None:
     """Writes all measurements; `change` edits the rows of each file before they are written."""
+    write_rows(study, quality_rows, likelihood_rows, reference_rows(study), change)
+    write_curve(study)
+
+
+def write_rows(
+    study: Study,
+    quality: Callable[..., list[Measurement]],
+    likelihood: Callable[..., list[Measurement]],
+    reference: list[Measurement],
+    change: Change,
+) -> None:
+    """Writes the rows that `quality` and `likelihood` give of each run, and those of the reference."""
     for run in training_runs(study, study.models):
         for sampling in study.sampling_seeds(str(run["model"])):
             path = layout.path(layout.QUALITY_ROWS, study.name, sampling=sampling, **run)
-            write_measurements(path, change(quality_rows(study, sampling=sampling, **run)))
+            write_measurements(path, change(quality(study, sampling=sampling, **run)))
         for split in ("train", "test"):
             path = layout.path(layout.LIKELIHOOD_ROWS, study.name, split=split, **run)
-            write_measurements(path, change(likelihood_rows(study, split=split, **run)))
-    write_measurements(layout.path(layout.REFERENCE_ROWS, study.name, dataset="tiny"), reference_rows(study))
-    write_curve(study)
+            write_measurements(path, change(likelihood(study, split=split, **run)))
+    path = layout.path(layout.REFERENCE_ROWS, study.name, dataset=next(iter(study.datasets)))
+    write_measurements(path, change(reference))
 
 
 def quality_rows(study: Study, model: str, seed: int, sampling: int) -> list[Measurement]:
@@ -84,7 +97,7 @@ def quality_rows(study: Study, model: str, seed: int, sampling: int) -> list[Mea
     fid = FID.get(model, math.nan) + 2.0 * seed + 0.01 * sampling
     values = {"IS": 8.0 + seed + 0.1 * sampling, "FID": fid, "KID": 0.0123}
     return [
-        _row(
+        row(
             study,
             model,
             seed,
@@ -104,7 +117,7 @@ def likelihood_rows(study: Study, model: str, seed: int, split: str) -> list[Mea
     """NLL is 3.7 on test and 3.6 on train, 0.2 more for each seed."""
     value = {"test": 3.7, "train": 3.6}[split] + 0.2 * seed
     return [
-        _row(study, model, seed, metric, value, split=split, n=500, protocol="the bound", spread=0.01)
+        row(study, model, seed, metric, value, split=split, n=500, protocol="the bound", spread=0.01)
         for metric in ("NLL", "L_T")
     ]
 
@@ -112,7 +125,7 @@ def likelihood_rows(study: Study, model: str, seed: int, split: str) -> list[Mea
 def reference_rows(study: Study) -> list[Measurement]:
     """IS of real images and of noise."""
     return [
-        _row(study, f"reference: {name}", None, metric, value, split=split, n=400, protocol="as the samples")
+        row(study, f"reference: {name}", None, metric, value, split=split, n=400, protocol="as the samples")
         for name, value in (("training images", 9.5), ("noise", 1.5))
         for metric, split in (("IS", None), ("FID", "test"))
     ]
@@ -128,13 +141,21 @@ def write_curve(study: Study, timesteps: int = 100, status: str = "trained") -> 
     write_frame(path, frame if status == "trained" else frame.iloc[:0], provenance)
 
 
-def _row(
-    study: Study, model: str, seed: int | None, metric: str, value: float, **more: object
+def row(
+    study: Study,
+    model: str,
+    seed: int | None,
+    metric: str,
+    value: float,
+    diverged: Mapping[tuple[str, int], int] = DIVERGED,
+    **more: object,
 ) -> Measurement:
-    step = DIVERGED.get((model, seed))
+    """One measurement; NaN of no images for a diverged run."""
+    step = diverged.get((model, seed))
     status = "reference" if seed is None else "trained" if step is None else f"diverged at step {step}"
     if step is not None:
         more |= {"n": 0, "spread": None, "protocol": "not measured"}
+    known = {"settings": "0123456789ab", "git_commit": "abc", "hardware": "a laptop", "data_hash": "d" * 64}
     return Measurement(
         study=study.name,
         model=model,
@@ -142,9 +163,5 @@ def _row(
         metric=metric,
         value=value if step is None else math.nan,
         status=status,
-        settings="0123456789ab",
-        git_commit="abc",
-        hardware="a laptop",
-        data_hash="d" * 64,
-        **more,
+        **known | more,
     )

@@ -19,8 +19,8 @@ from ddpm.artefacts.figures.checkpoints import Run, checkpoints_figure, evaluate
 from ddpm.artefacts.figures.drawing import draw_figure, save_image
 from ddpm.commands import figure as verb
 from ddpm.errors import DataError
+from ddpm.graph.dependencies import artefact_inputs
 from ddpm.study import Study
-from ddpm.study.dependencies import artefact_inputs
 
 RING = "weights that are evaluated"
 DIVERGED = "diverged at step 437"

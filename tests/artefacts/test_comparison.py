@@ -20,7 +20,7 @@ from ddpm.artefacts.tables.derived import with_gap
 from ddpm.artefacts.tables.table import BuiltTable, build_table
 from ddpm.artefacts.tables.text import from_markdown, to_plain_text, width
 from ddpm.errors import DataError
-from ddpm.measurements import Measurement, read_measurements
+from ddpm.records.measurements import Measurement, read_measurements
 from ddpm.study import Study
 
 STUDY = made_up_cifar10.STUDY
@@ -76,9 +76,7 @@ def expected_verdict(row: pd.Series) -> str:
 
 @pytest.mark.parametrize("text", [STUDY, FEW], ids=["all images", "few images"])
 def test_every_verdict_follows_from_its_row(folder: Path, text: str) -> None:
-    study = made_up_cifar10.make(folder, text)
-    made_up_cifar10.measure(study)
-    frame = written(build_table(study, "comparison"))
+    frame = written(made_up_cifar10.built(folder, text=text))
     assert [expected_verdict(row) for _, row in frame.iterrows()] == frame["verdict"].tolist()
     pairs = frame.dropna(subset=["published", "ours"])
     np.testing.assert_allclose(pairs["difference"], pairs["ours"] - pairs["published"])
@@ -167,10 +165,8 @@ FIDS = [3.17, 3.212, 3.246, 3.210, 3.14, 3.1246]
 def test_a_single_run_is_judged_by_what_others_got(
     folder: Path, monkeypatch: pytest.MonkeyPatch, ours: float, verdict: str
 ) -> None:
-    study = made_up_cifar10.make(folder, STUDY.replace("seeds: [0, 1, 2]", "seeds: [0]"))
     monkeypatch.setitem(made_up_cifar10.QUALITY, "eps_simple", (9.5, ours + 0.02))
-    made_up_cifar10.measure(study)
-    table = build_table(study, "comparison")
+    table = made_up_cifar10.built(folder, text=STUDY.replace("seeds: [0, 1, 2]", "seeds: [0]"))
     frame = written(table)
     for item, row in (("table1", "L_simple"), ("table2", "epsilon_L_simple"), ("text_numbers", "L_simple")):
         fid = line(frame, item, row, "FID (train)")
@@ -213,18 +209,14 @@ def test_a_model_may_have_sampling_seeds_of_its_own(folder: Path) -> None:
     text = STUDY.replace("seeds: [0, 1, 2]", "seeds: [0]").replace(
         "eps_simple: {", "eps_simple: {sampling_seeds: [0, 5, 6], "
     )
-    study = made_up_cifar10.make(folder, text)
-    made_up_cifar10.measure(study)
-    frame = written(build_table(study, "comparison"))
+    frame = written(made_up_cifar10.built(folder, text=text))
     simple, other = (line(frame, "table1", row, "FID (train)") for row in ("L_simple", "L"))
     assert simple["spread_kind"] == "standard deviation over 3 sampling seeds"
     assert (str(simple["sampling_seeds"]), str(other["sampling_seeds"])) == ("0 5 6", "0")
 
 
 def test_a_single_run_has_no_spread_of_its_fid(folder: Path) -> None:
-    study = made_up_cifar10.make(folder, STUDY.replace("seeds: [0, 1, 2]", "seeds: [0]"))
-    made_up_cifar10.measure(study)
-    table = build_table(study, "comparison")
+    table = made_up_cifar10.built(folder, text=STUDY.replace("seeds: [0, 1, 2]", "seeds: [0]"))
     frame = written(table)
     fid = line(frame, "text_numbers", "L_simple", "FID (test)")
     assert (fid["ours"], fid["verdict"]) == (pytest.approx(5.38), "apart")
@@ -240,9 +232,7 @@ def test_a_single_run_has_no_spread_of_its_fid(folder: Path) -> None:
 
 
 def test_a_bound_of_fewer_images_adds_their_standard_error(folder: Path) -> None:
-    study = made_up_cifar10.make(folder, FEW)
-    made_up_cifar10.measure(study)
-    frame = written(build_table(study, "comparison"))
+    frame = written(made_up_cifar10.built(folder, text=FEW))
     nll = line(frame, "table1", "L", "NLL (test)")
     assert nll["spread_kind"] == "standard deviation over 2 training seeds, and standard error over images"
     assert nll["our_spread"] == pytest.approx(0.01)  # both seeds have the same NLL
@@ -255,11 +245,9 @@ def test_a_bound_of_fewer_images_adds_their_standard_error(folder: Path) -> None
 
 
 def test_table4_is_compared_only_at_the_papers_t(folder: Path) -> None:
-    study = made_up_cifar10.make(
-        folder, STUDY.replace("defaults:", "defaults:\n  diffusion: {timesteps: 500}")
-    )
-    made_up_cifar10.measure(study)
-    frame = build_table(study, "comparison").frame
+    frame = made_up_cifar10.built(
+        folder, text=STUDY.replace("defaults:", "defaults:\n  diffusion: {timesteps: 500}")
+    ).frame
     table4 = frame[frame["item"] == "table4"]
     assert set(table4["verdict"]) == {"not comparable"}
     assert set(table4["differs"]) == {"T = 500, not 1,000"}
@@ -458,18 +446,16 @@ def test_each_compared_number_has_its_trace(study: Study) -> None:
 
 
 def test_a_study_without_table4_compares_the_others(folder: Path) -> None:
-    study = made_up_cifar10.make(folder, STUDY.replace("  table4: {model: eps_simple}\n", ""))
-    made_up_cifar10.measure(study)
-    assert set(build_table(study, "comparison").frame["item"]) == {"table1", "table2", "text_numbers"}
+    assert set(
+        made_up_cifar10.built(folder, text=STUDY.replace("  table4: {model: eps_simple}\n", "")).frame["item"]
+    ) == {"table1", "table2", "text_numbers"}
 
 
 def test_a_seed_that_diverged_is_named_beside_the_verdict(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(made_up_cifar10.DIVERGED, ("eps_fixed", 1), 9)
-    study = made_up_cifar10.make(folder)
-    made_up_cifar10.measure(study)
-    verdict = shown(build_table(study, "comparison"), "Table 1: Ours (L,", "IS")[-1]
+    verdict = shown(made_up_cifar10.built(folder), "Table 1: Ours (L,", "IS")[-1]
     assert verdict == "within published spread; here 1 of 2 seeds diverged: seed 1 at step 9"
 
 

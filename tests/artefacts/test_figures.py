@@ -23,10 +23,10 @@ from ddpm.artefacts.figures.interpolation import Interpolations
 from ddpm.artefacts.published import read_published
 from ddpm.commands import figure as verb
 from ddpm.errors import DataError, OutputError, StudyError
-from ddpm.files import sha256
-from ddpm.measurements import read_measurements
-from ddpm.study.dependencies import artefact_inputs
-from ddpm.traced_files import read_arrays, read_frame, write_arrays
+from ddpm.graph.dependencies import artefact_inputs
+from ddpm.records.files import sha256
+from ddpm.records.measurements import read_measurements
+from ddpm.records.traced_files import read_arrays, read_frame, write_arrays
 
 SCALES = {"grey, T=100": (100, (1, 8, 8)), "RGB, T=1000": (1000, (3, 16, 16))}
 

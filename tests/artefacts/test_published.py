@@ -67,9 +67,13 @@ def published() -> Published:
     return read_published(FILE)
 
 
-def lines(table: str) -> list[list[str]]:
-    """The lines of a table above; a "-" is a blank in the paper."""
-    return [["" if word == "-" else word for word in line.split()] for line in table.strip().splitlines()]
+# What stands in the columns of the tables above: metric, and its split or group.
+COLUMNS: dict[str, tuple[str, list[tuple[str, dict[str, str]]]]] = {
+    "table1": (TABLE1, [("IS", {}), ("FID", {}), ("NLL", {"split": "test"}), ("NLL", {"split": "train"})]),
+    "table2": (TABLE2, [("IS", {}), ("FID", {})]),
+    "table3": (TABLE3, [("FID", {"group": group}) for group in ("Bedroom", "Church", "Cat")]),
+    "table4": (TABLE4, [("rate", {}), ("RMSE", {})]),
+}
 
 
 def test_every_item_is_complete(published: Published) -> None:
@@ -80,39 +84,20 @@ def test_every_item_is_complete(published: Published) -> None:
     assert counts == {"table1": 16 * 3 + 3, "table2": 12, "table3": 15, "table4": 20, "figure10": 40}
 
 
-@pytest.mark.parametrize("line", lines(TABLE1), ids=lambda line: line[0])
-def test_table1(published: Published, line: list[str]) -> None:
-    row, inception, spread, fid, test, train = line
-    assert published.number("table1", row, "IS").printed == inception
-    assert published.number("table1", row, "IS").printed_spread == spread
-    assert published.number("table1", row, "FID").printed == fid
-    assert published.number("table1", row, "NLL", split="test").printed == test
-    on_train = published.find("table1", row, "NLL", split="train")
-    assert (on_train.printed if on_train else "") == train
-
-
-@pytest.mark.parametrize("line", lines(TABLE2), ids=lambda line: line[0])
-def test_table2(published: Published, line: list[str]) -> None:
-    row, inception, spread, fid = line
-    assert published.number("table2", row, "IS").printed == inception
-    assert published.number("table2", row, "IS").printed_spread == spread
-    assert published.number("table2", row, "FID").printed == fid
-
-
-@pytest.mark.parametrize("line", lines(TABLE3), ids=lambda line: line[0])
-def test_table3(published: Published, line: list[str]) -> None:
-    found = [
-        published.number("table3", line[0], "FID", group=g).printed for g in ("Bedroom", "Church", "Cat")
-    ]
-    assert found == line[1:]
-
-
-@pytest.mark.parametrize("line", lines(TABLE4), ids=lambda line: line[0])
-def test_table4(published: Published, line: list[str]) -> None:
-    steps, rate, rmse = line
-    assert published.number("table4", steps, "rate").printed == rate
-    assert published.number("table4", steps, "RMSE").printed == rmse
-    assert dict(published.curve("table4", "rate"))[int(steps)] == float(rate)
+@pytest.mark.parametrize("item", COLUMNS)
+def test_the_tables_hold_the_printed_digits(published: Published, item: str) -> None:
+    """A "-" is a blank in the paper; the ± of IS follows it."""
+    table, columns = COLUMNS[item]
+    for line in table.strip().splitlines():
+        row, *printed = ["" if word == "-" else word for word in line.split()]
+        found: list[str] = []
+        for metric, place in columns:
+            number = published.find(item, row, metric, **place)
+            found += [number.printed, number.printed_spread] if number and metric == "IS" else []
+            found += [number.printed if number else ""] if metric != "IS" else []
+        assert (row, found) == (row, printed)
+        if item == "table4":
+            assert dict(published.curve("table4", "rate"))[int(row)] == float(printed[0])
 
 
 def test_rows_bear_the_names_of_the_settings(published: Published) -> None:

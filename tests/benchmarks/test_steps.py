@@ -12,7 +12,7 @@ from timing.report import section
 from timing.setting import NETWORKS, STEPS
 from timing.sides import ON_CPU, SIDES, chosen
 
-from ddpm.network.published.diffusers_config import accepted_values
+from ddpm.network.published.config import accepted_values
 from ddpm.study.models import TrainingSettings
 
 TINY = NETWORKS["tiny"]

@@ -12,8 +12,7 @@ from cifar_archive import FOLDER, expected_images, write_archive, write_batches,
 
 from ddpm.cli import main
 from ddpm.data.cifar10 import load_cifar10
-from ddpm.errors import DataError
-from ddpm.resources.errors import ResourceError
+from ddpm.errors import DataError, ResourceError
 from ddpm.study.datasets import Cifar10Settings
 
 ARCHIVE = Path("resources/cifar-10-python.tar.gz")
@@ -74,7 +73,7 @@ def test_an_official_folder_is_compared_with_torchvisions_hashes(archive, monkey
     """It is taken with the tiny files' hashes in torchvision's lists."""
     with pytest.raises(DataError, match=r"resources: data_batch_1 is not the official .*`official: false`"):
         load_cifar10(settings("resources", official=True))
-    from ddpm.torchvision_import import prepare_torchvision
+    from ddpm.evaluation.torchvision_import import prepare_torchvision
 
     prepare_torchvision()
     from torchvision.datasets import CIFAR10

@@ -8,8 +8,9 @@ from ddpm.data.scaling import to_model, to_pixels
 LEVELS = torch.arange(256, dtype=torch.uint8)
 
 
-def test_all_levels_come_back():
-    assert torch.equal(to_pixels(to_model(LEVELS)), LEVELS)
+def test_all_levels_come_back_in_their_shape():
+    images = LEVELS.view(2, 8, 4, 4)
+    assert torch.equal(to_pixels(to_model(images)), images)
 
 
 def test_levels_lie_evenly_in_the_range_of_the_network():
@@ -24,10 +25,6 @@ def test_pixels_are_the_nearest_levels_of_the_clipped_image(values):
     images = torch.tensor(values)
     exact = (images.double().clamp(-1, 1) + 1) * 127.5
     assert ((to_pixels(images).double() - exact).abs() <= 0.5 + 1e-4).all()
-
-
-def test_shape_is_kept():
-    assert to_pixels(to_model(torch.zeros(2, 3, 4, 5, dtype=torch.uint8))).shape == (2, 3, 4, 5)
 
 
 @pytest.mark.parametrize(("function", "values"), [(to_model, torch.zeros(3)), (to_pixels, LEVELS)])

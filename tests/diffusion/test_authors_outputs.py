@@ -14,7 +14,7 @@ from ddpm.diffusion.bound import bound_term, prior_term
 from ddpm.diffusion.objectives import training_losses
 from ddpm.diffusion.sampler import ancestral_step
 from ddpm.network import normalised_swish
-from ddpm.network.tensorflow_names import tensorflow_name
+from ddpm.network.published.names import tensorflow_name
 
 SMALL = [Case(name, "small", layout) for name in CASES for layout in (None, torch.channels_last)]
 ALL = [*SMALL, Case("eps_simple", "cifar"), Case("eps_L_learned", "cifar")]

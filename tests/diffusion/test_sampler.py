@@ -66,7 +66,7 @@ def test_the_last_step_is_noiseless_and_equals_x_0_hat():
     draws = list(
         reverse_process(process, lambda x, i: torch.zeros_like(x), x, 20, lambda index: torch.ones_like(x))
     )
-    assert [draw.index for draw in draws] == list(range(19, -1, -1))
+    assert [draw.t for draw in draws] == list(range(19, -1, -1))
     torch.testing.assert_close(draws[-1].x, draws[-1].x_0)
     assert float(draws[-1].x.abs().max()) <= 1
 

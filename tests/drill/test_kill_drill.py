@@ -1,82 +1,54 @@
-"""The drill in short: every kind of fault, at least once, and the bits of an undisturbed run at the end."""
-
-import json
-import time
+"""The drill in short, with its random faults, and the bytes of an undisturbed run at the end."""
 
 import pytest
-import yaml
-from killing.drill import Drill
+from drill import Drill, report
 from killing.faults import KINDS
-from killing.report import summary, write_report
-from killing.snapshot import snapshot
-from killing.study import NAME, TARGET, drill_study
-from killing.tally import Plan
-from studies import snakemake
+from killing.results import digests
+from killing.study import HOME, drill_study, write_study
+from killing.workflow import Workflow
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
-KILLS = 10
+KILLS = 6
 
 
 @pytest.fixture(scope="module")
 def drilled(tmp_path_factory):
-    drill = Drill(tmp_path_factory.mktemp("drill"), Plan(list(KINDS), KILLS, life=2.0, on_seconds=5.0))
-    started = time.monotonic()
-    try:
-        drill.run()
-        yield drill, summary(drill, time.monotonic() - started)
-    finally:
-        drill.disk.close()
+    drill = Drill(tmp_path_factory.mktemp("drill"), KILLS)
+    drill.run()
+    return drill
 
 
 def test_nothing_differs_or_is_lost(drilled):
-    _, figures = drilled
-    assert figures["problems"] == []
-    assert figures["unprovoked_failures"] == []
-    assert figures["finished"] >= 1
-    assert figures["kills"] == len(figures["events"]) == KILLS
-
-
-def test_every_kind_that_this_machine_allows_struck(drilled):
-    drill, figures = drilled
-    assert set(figures["kills_by_kind"]) == set(drill.kinds)
-    assert set(KINDS) - set(drill.kinds) == set(figures["kinds_left_out"])
-    assert all(event["running"] for event in figures["events"] if event["kind"] == "job")
+    assert drilled.problems == []
+    assert drilled.ends >= 1
+    assert len(drilled.faults) == KILLS
+    assert {fault.kind for fault in drilled.faults} <= set(KINDS)
 
 
 def test_results_of_every_kind_of_file_were_compared(drilled):
-    drill, _ = drilled
-    suffixes = {name.rpartition(".")[2] for name in drill.expected}
+    assert digests(drilled.disturbed) == drilled.expected
+    suffixes = {name.rpartition(".")[2] for name in drilled.expected}
     assert suffixes >= {"safetensors", "npz", "npy", "parquet", "csv", "png", "pdf", "html", "json", "md"}
 
 
-def test_no_state_lock_or_mark_is_left(drilled):
-    drill, _ = drilled
-    kinds = ("training states", "Snakemake's locks", "Snakemake's marks of incomplete files")
-    assert {kind: drill.left[kind] for kind in kinds} == {kind: [] for kind in kinds}, drill.left
-
-
-def test_the_report_says_the_same_twice(drilled, tmp_path):
-    _, figures = drilled
-    write_report(figures, tmp_path / "report")
-    assert json.loads((tmp_path / "report.json").read_text()) == figures
-    page = (tmp_path / "report.md").read_text()
-    assert f"{KILLS} faults" in page
+def test_the_report_names_every_fault(drilled):
+    page = report(drilled, seconds=60.0)
+    assert f"{KILLS} faults in 1 min" in page
     assert "**problems: 0**" in page
+    assert all(f"\n{number}. {fault}\n" in page for number, fault in enumerate(drilled.faults, start=1))
 
 
 def test_a_changed_setting_remakes_what_depends_on_it_alone(drilled):
-    drill, _ = drilled
-    folder = drill.undisturbed
-    before = snapshot(folder)
+    folder = drilled.undisturbed
+    before = {path: path.stat().st_mtime_ns for path in map((folder / HOME).joinpath, digests(folder))}
     study = drill_study()
     study["artefacts"]["figure2"]["t"] = 5
-    (folder / "config" / f"{NAME}.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
-    snakemake(folder, TARGET, "--cores", "2")
-    after = snapshot(folder)
-    touched = {path for path in after.times if after.times[path] != before.times.get(path)}
-    home = f"results/{NAME}"
-    assert touched == {
-        f"{home}/chains/figure2.npz",
-        f"{home}/index.html",
-        *(f"{home}/figures/figure2.{suffix}" for suffix in ("png", "pdf", "json")),
+    write_study(folder, study)
+    workflow = Workflow(drilled.source, folder, drilled.temporary)
+    assert workflow.wait() == 0, workflow.messages()
+    touched = {path for path, time in before.items() if path.stat().st_mtime_ns != time}
+    assert {path.relative_to(folder / HOME).as_posix() for path in touched} == {
+        "chains/figure2.npz",
+        "index.html",
+        *(f"figures/figure2.{suffix}" for suffix in ("png", "pdf", "json")),
     }

@@ -13,9 +13,9 @@ from ddpm.evaluation.features import FeatureExtractor
 from ddpm.evaluation.job import ModelJob, figure_job
 from ddpm.evaluation.quality import Evaluator, open_evaluator
 from ddpm.study import Study, load_study
-from ddpm.study.dependencies import sample_shards
-from ddpm.study.fingerprint import neighbours_fingerprint, sampling_fingerprint
-from ddpm.traced_files import write_arrays
+from ddpm.graph.dependencies import sample_shards
+from ddpm.graph.fingerprint import neighbours_fingerprint, sampling_fingerprint
+from ddpm.records.traced_files import write_arrays
 
 SAMPLES = 200
 STUDY = f"""

@@ -14,8 +14,8 @@ from ddpm.evaluation.bound_terms import bound_terms
 from ddpm.evaluation.rate_distortion import likelihood, rate_distortion, read_bound_terms
 from ddpm.network.unet import UNet
 from ddpm.random_numbers import Stream, normal
+from ddpm.records.traced_files import write_frame
 from ddpm.study.evaluation import LikelihoodSettings
-from ddpm.traced_files import write_frame
 
 SHAPE, TIMESTEPS = (1, 8, 8), 10
 

@@ -13,11 +13,12 @@ from ddpm.cli import main
 from ddpm.data.scaling import to_model
 from ddpm.data.store import read_images
 from ddpm.diffusion.bound import bound_term, prior_term
-from ddpm.measurements import read_measurements
+from ddpm.graph import layout
 from ddpm.model import build_network, build_process
 from ddpm.network.weights import load_weights, read_weights
 from ddpm.random_numbers import Stream, normal
-from ddpm.study import layout, load_study
+from ddpm.records.measurements import read_measurements
+from ddpm.study import load_study
 from ddpm.training.loop import Training
 
 MODEL, STUDY, IMAGES = "epsilon_L_simple", "config/brief.yaml", 3

@@ -11,11 +11,12 @@ import yaml
 from ddpm.cli import main
 from ddpm.errors import DivergedError
 from ddpm.evaluation.checkpoints import is_candidate
-from ddpm.measurements import read_measurements
+from ddpm.records.measurements import read_measurements
 from ddpm.network.published.reading import read_contents
 from ddpm.network.weights import read_weights, save_weights
-from ddpm.study import layout, load_study
-from ddpm.study.dependencies import artefact_inputs, checkpoint_rows
+from ddpm.graph import layout
+from ddpm.study import load_study
+from ddpm.graph.dependencies import artefact_inputs, checkpoint_rows
 
 ROOT = Path(__file__).parents[2]
 MODEL = "epsilon_L_learned"

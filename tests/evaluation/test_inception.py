@@ -13,7 +13,8 @@ from ddpm.errors import DDPMError, WeightsError
 from ddpm.evaluation.features import OFFICIAL_WEIGHTS
 from ddpm.evaluation.job import Job
 from ddpm.evaluation.quality import measure_quality
-from ddpm.study import Study, layout, load_study
+from ddpm.graph import layout
+from ddpm.study import Study, load_study
 
 STUDY = """
 title: A study with Inception's features

@@ -3,8 +3,8 @@
 import pandas as pd
 
 from ddpm.evaluation.metrics import checkpoints_plot, metrics, progressive_plot, training_plot
-from ddpm.measurements import Measurement, write_measurements
-from ddpm.traced_files import write_frame
+from ddpm.records.measurements import Measurement, write_measurements
+from ddpm.records.traced_files import write_frame
 
 
 def test_metrics_are_means_over_seeds_of_what_was_trained(tmp_path):

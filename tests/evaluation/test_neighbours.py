@@ -7,8 +7,8 @@ from ddpm.commands import neighbours
 from ddpm.errors import StudyError
 from ddpm.evaluation.features import extract_features
 from ddpm.evaluation.neighbours import nearest
-from ddpm.study import layout
-from ddpm.traced_files import read_arrays, read_provenance
+from ddpm.graph import layout
+from ddpm.records.traced_files import read_arrays, read_provenance
 
 FIGURE = argparse.Namespace(figure="figure15", device="cpu")
 

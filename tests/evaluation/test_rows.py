@@ -6,9 +6,9 @@ import pytest
 from ddpm.commands import progressive, quality, reference
 from ddpm.data.store import read_manifest
 from ddpm.errors import DataError, StudyError
-from ddpm.measurements import read_measurements
-from ddpm.study import layout
-from ddpm.study.fingerprint import quality_fingerprint, reference_fingerprint
+from ddpm.graph import layout
+from ddpm.graph.fingerprint import quality_fingerprint, reference_fingerprint
+from ddpm.records.measurements import read_measurements
 
 RUN = argparse.Namespace(model="model", seed=0, sampling=0, device="cpu")
 NAMES = {"model": "model", "seed": 0, "sampling": 0}

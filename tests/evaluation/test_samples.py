@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from ddpm.errors import DataError
-from ddpm.study.fingerprint import sampling_fingerprint
-from ddpm.traced_files import read_arrays, read_provenance, write_arrays
+from ddpm.graph.fingerprint import sampling_fingerprint
+from ddpm.records.traced_files import read_arrays, read_provenance, write_arrays
 
 N = 200
 IMAGES = np.random.default_rng(0).integers(0, 256, (N, 1, 8, 8), np.uint8)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from ddpm import torchvision_import
-from ddpm.torchvision_import import prepare_torchvision
+from ddpm.evaluation.torchvision_import import prepare_torchvision
 
 
 def test_torchvision_and_torch_fidelity_can_be_imported():

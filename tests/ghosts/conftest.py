@@ -9,8 +9,7 @@ from paper_models import MODELS, STUDY
 
 from ddpm.diffusion.process import GaussianDiffusion
 from ddpm.model import build_network, build_process
-from ddpm.network.execution import Execution, round_weights
-from ddpm.network.fitting import FittingNetwork
+from ddpm.network.execution import BatchSplittingNetwork, Execution, round_weights
 from ddpm.training.loop import Training
 
 PRECISIONS = ("tf32", "bfloat16")
@@ -59,9 +58,9 @@ def training(model: str, precision: str, ghosts_know_autocast: None) -> Training
 @pytest.fixture
 def trained(
     model: str, precision: str, ghosts_know_autocast: None
-) -> tuple[FittingNetwork, GaussianDiffusion]:
+) -> tuple[BatchSplittingNetwork, GaussianDiffusion]:
     """A trained model as sampling and the bound open it."""
     network = build_network(STUDY, model, 0).to("meta").eval().requires_grad_(False)
     Execution(precision).apply(network)
     round_weights(network)
-    return FittingNetwork(network), build_process(STUDY, model).to("meta")
+    return BatchSplittingNetwork(network), build_process(STUDY, model).to("meta")

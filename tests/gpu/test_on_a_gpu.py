@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+from ddpm.data.images import Images
 from ddpm.diffusion.process import GaussianDiffusion
 from ddpm.diffusion.sampler import ancestral_step
 from ddpm.diffusion.schedule import beta_schedule
@@ -130,6 +131,20 @@ def test_updates(prediction, variance, loss, shards):
                 torch.cuda.set_sync_debug_mode("default")
         weights[device] = run.parameters.vector.detach()
     assert close(weights, 1e-3)
+
+
+def test_images_of_the_host_are_read_ahead():
+    """Without waiting for the GPU."""
+    pytest.importorskip("numpy")
+    pixels = torch.randint(0, 256, (64, *SHAPE)).to(torch.uint8)
+    places = torch.randperm(64).split(16)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        batches = list(Images(pixels.numpy(), "cuda").stream(places))
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    for batch, index in zip(batches, places, strict=True):
+        assert torch.equal(batch.cpu(), pixels[index])
 
 
 @pytest.mark.parametrize(("prediction", "variance"), sorted({model[:2] for model in MODELS}))

@@ -1,13 +1,16 @@
-"""Precision and compilation: what they change, how little, and what they leave alone."""
+"""Precision, compilation and batches that exceed the memory: what they change, and how little."""
 
 import shutil
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 
+from ddpm.network import execution
 from ddpm.network.dropout import DropoutKeys
-from ddpm.network.execution import Execution, round_weights
+from ddpm.network.execution import BatchSplittingNetwork, Execution, round_weights
 from ddpm.network.unet import CHANNELS_LAST_FROM, UNet
 
 SHAPE, INDEX = (3, 16, 16), torch.tensor([0, 7, 500, 999])
@@ -156,3 +159,57 @@ def test_compiled_bfloat16_equals_eager(compilations):
     wanted, wanted_gradient = output_and_gradient("bfloat16", compiled=False)
     assert 0 < relative(output, wanted) < 8 * ROUNDING
     assert relative(gradient, wanted_gradient) < 24 * ROUNDING
+
+
+class SmallMemory(UNet):
+    """A network that fails as a GPU does when a call has more images than fit."""
+
+    def __init__(self, fits: int) -> None:
+        super().__init__((1, 8, 8), 4, (1,), 1, (), groups=2)
+        self.eval().requires_grad_(False)
+        self.fits, self.calls = fits, []
+
+    def forward(self, x: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+        self.calls.append(len(x))
+        if len(x) > self.fits:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return super().forward(x, index)
+
+
+def batch(size: int) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(size)
+    return torch.randn(size, 1, 8, 8, generator=generator), torch.arange(size)
+
+
+@settings(max_examples=30)
+@given(size=st.integers(1, 40), fits=st.integers(1, 40))
+def test_parts_that_fit_the_memory_answer_as_the_whole(size, fits):
+    small = SmallMemory(fits)
+    network = BatchSplittingNetwork(small)
+    ours = network(*batch(size))
+    wanted = UNet.forward(small, *batch(size))
+    assert torch.equal(ours, wanted) if size <= fits else torch.allclose(ours, wanted, atol=1e-6)
+    succeeded = [count for count in small.calls if count <= fits]
+    assert sum(succeeded) == size
+    assert max(succeeded) > fits // 2 or size <= fits  # no smaller than halving asks for
+    assert network.provenance() == ({} if size <= fits else {"network_batch": network.largest})
+
+
+def test_the_size_that_fits_the_memory_is_kept_and_told_once(monkeypatch):
+    told = []
+    monkeypatch.setattr(execution.logger, "warning", lambda message, *values: told.append(message % values))
+    small = SmallMemory(fits=10)
+    network = BatchSplittingNetwork(small)
+    for _ in range(3):
+        network(*batch(32))
+    assert small.calls == [32, 16] + 3 * [8, 8, 8, 8]
+    assert told == [
+        "32 images at once exceed the GPU's memory: going on with 16 at once",
+        "16 images at once exceed the GPU's memory: going on with 8 at once",
+    ]
+    assert network.image_shape == (1, 8, 8)
+
+
+def test_a_single_image_that_exceeds_the_memory_is_an_error():
+    with pytest.raises(torch.OutOfMemoryError, match="out of memory"):
+        BatchSplittingNetwork(SmallMemory(fits=0))(*batch(4))

@@ -8,16 +8,16 @@ import torch
 from authors import NETWORKS, relative_error
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from published_layouts import as_diffusers, import_published, import_tiny, randomised, tiny, write_study
+from published_weights import as_diffusers, import_published, import_tiny, randomised, tiny, write_study
 from safetensors.torch import save_file
 
 from ddpm.errors import WeightsError
-from ddpm.network.published.diffusers_config import DEFAULTS, accepted_values, check_config
-from ddpm.network.published.diffusers_names import from_diffusers, legacy_name
+from ddpm.evaluation.torchvision_import import prepare_torchvision
+from ddpm.network.published.config import DEFAULTS, accepted_values, check_config
 from ddpm.network.published.importing import import_weights
+from ddpm.network.published.names import DIFFUSERS, legacy_name
 from ddpm.network.unet import UNet
 from ddpm.network.weights import read_weights, weights_hash
-from ddpm.torchvision_import import prepare_torchvision
 
 # What google/ddpm-cifar10-32 sets besides its sizes.
 CONFIG = {
@@ -98,7 +98,7 @@ def test_any_network_agrees_with_diffusers(channels, wider, blocks, attends, col
     ours = UNet(shape, channels, multipliers, blocks, resolutions, groups=4, output_multiple=multiple).eval()
     config = config_of(ours)
     theirs = unet2d(**config)
-    ours.load_state_dict(from_diffusers(theirs.state_dict(), ours))
+    ours.load_state_dict(DIFFUSERS.convert(theirs.state_dict(), ours))
     x = torch.randn(2, *shape, generator=torch.Generator().manual_seed(2))
     index = torch.tensor([3, 700])
     with torch.no_grad():
@@ -122,7 +122,7 @@ def test_both_ages_of_names_in_one_file(tmp_path):
 
 
 def test_left_over_names_do_not_pass_for_keys(tmp_path):
-    """A tensor that has a key's own name in a file of another layout is no counterpart."""
+    """A tensor that has a key's own name in a file of another convention is no counterpart."""
     tensors = as_diffusers(tiny())
     tensors["norm_out.weight"] = tensors.pop("conv_norm_out.weight")
     save_file(tensors, tmp_path / "mixed.safetensors")

@@ -8,7 +8,7 @@ import pytest
 import torch
 from authors import NETWORKS, Case, relative_error
 from authors import network as authors_network
-from published_layouts import (
+from published_weights import (
     as_diffusers,
     as_pesser,
     as_tensorflow,
@@ -21,11 +21,11 @@ from safetensors.torch import save_file
 
 from ddpm.commands import pretrained
 from ddpm.errors import DivergedError, StudyError, WeightsError
+from ddpm.graph.fingerprint import weights_fingerprint
 from ddpm.network.published.importing import import_weights
 from ddpm.network.unet import UNet
 from ddpm.network.weights import load_weights, read_weights, save_weights, weights_hash
 from ddpm.study import load_study
-from ddpm.study.fingerprint import weights_fingerprint
 
 SLOTS = {
     "global_step": np.int64(790000),
@@ -138,7 +138,7 @@ def test_torch_checkpoints(kind, zipped):
     torch.save(make(), "model.ckpt", _use_new_zipfile_serialization=zipped)
     for stated, (network, averaged) in expected.items():
         weights = imported("model.ckpt", averaged=stated)
-        assert (weights.layout, weights.averaged) == ("pesser", averaged)
+        assert (weights.convention, weights.averaged) == ("pesser", averaged)
         assert weights_hash(weights.tensors) == hash_of(network)
 
 
@@ -300,7 +300,7 @@ def test_imported_weights_stay_what_they_were(folder):
     torch.save(as_pesser(RAW), "raw.pt")
     path = import_tiny(folder, {"file": "raw.pt", "averaged": False})
     again = imported(path)
-    assert (again.layout, again.averaged) == ("this project", False)
+    assert (again.convention, again.averaged) == ("this project", False)
 
 
 def test_models_without_published_weights(folder):

@@ -1,16 +1,27 @@
 """Names and shapes of published weights: against lists of the published networks, and there and back."""
 
+import csv
+import functools
+from pathlib import Path
+
 import pytest
 import torch
 from authors import NETWORKS
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from published_layouts import as_diffusers, as_pesser, as_tensorflow, key_map, randomised
+from published_weights import as_diffusers, as_pesser, as_tensorflow, randomised
 
-from ddpm.network.published.diffusers_names import diffusers_name, legacy_name
-from ddpm.network.published.layouts import DIFFUSERS, OWN, PESSER, TENSORFLOW, recognise
-from ddpm.network.published.pesser_names import pesser_name
-from ddpm.network.tensorflow_names import tensorflow_name
+from ddpm.network.published.names import (
+    DIFFUSERS,
+    OWN,
+    PESSER,
+    TENSORFLOW,
+    diffusers_name,
+    legacy_name,
+    pesser_name,
+    recognise,
+    tensorflow_name,
+)
 from ddpm.network.unet import UNet
 from ddpm.network.weights import check_weights, weights_hash
 
@@ -26,13 +37,20 @@ PUBLISHED = {
 }
 
 
+@functools.cache
+def key_map(name: str) -> list[dict[str, str]]:
+    path = Path(__file__).parent / "key_maps" / f"{name}.tsv"
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
+
 def shape_of(row: dict[str, str]) -> tuple[int, ...]:
     return tuple(int(size) for size in row["shape"].split("x"))
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_names_of_the_published_networks(name):
-    """Each key has its counterpart in each layout, of the same shape, and no tensor is left over."""
+    """Each key has its counterpart in each convention, of the same shape, and no tensor is left over."""
     rows = {row["name"]: row for row in key_map(name)}
     network = UNet(**PUBLISHED[name])
     levels = len(network.down)
@@ -82,16 +100,16 @@ def test_there_and_back(channels, multipliers, blocks, attention, multiple, seed
     )
     randomised(network, seed)
     variables = {name: torch.from_numpy(array.copy()) for name, array in as_tensorflow(network).items()}
-    layouts = [
+    conventions = [
         (DIFFUSERS, as_diffusers(network)),
         (DIFFUSERS, as_diffusers(network, legacy=True)),
         (PESSER, as_pesser(network)),
         (TENSORFLOW, variables),
         (OWN, dict(network.state_dict())),
     ]
-    for layout, tensors in layouts:
+    for convention, tensors in conventions:
         assert len(tensors) == len(network.state_dict())
-        assert recognise("file", tensors) is layout
-        state = layout.convert(tensors, network)
+        assert recognise("file", tensors) is convention
+        state = convention.convert(tensors, network)
         check_weights("file", state, network)
-        assert weights_hash(state) == weights_hash(network.state_dict()), layout.name
+        assert weights_hash(state) == weights_hash(network.state_dict()), convention.name

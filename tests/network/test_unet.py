@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ddpm.network.layers import Downsample, timestep_embedding
-from ddpm.network.tensorflow_names import tensorflow_name
+from ddpm.network.published.names import tensorflow_name
 from ddpm.network.unet import UNet
 
 CELEBA_HQ = {

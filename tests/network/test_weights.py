@@ -1,12 +1,10 @@
-"""Weights files: round trip, truncation, other networks, the authors' names."""
+"""Weights files: round trip, truncation, other networks."""
 
-import numpy as np
 import pytest
 import torch
-from authors import NETWORKS, network
+from authors import NETWORKS
 
 from ddpm.errors import DivergedError, WeightsError
-from ddpm.network.tensorflow_names import EMA_SUFFIX, from_tensorflow, tensorflow_name
 from ddpm.network.unet import UNet
 from ddpm.network.weights import check_weights, load_weights, read_weights, save_weights, weights_hash
 
@@ -92,34 +90,3 @@ def test_diverged_run_has_no_weights(tmp_path):
     save_weights(path, {}, {"status": "diverged at step 12"})
     with pytest.raises(DivergedError, match="diverged at step 12"):
         load_weights(path, UNet(**SMALL))
-
-
-def as_tensorflow(unet: UNet) -> dict[str, np.ndarray]:
-    variables = {}
-    for key, tensor in unet.state_dict().items():
-        array = tensor.numpy()
-        if array.ndim == 4:
-            array = array[:, :, 0, 0].T if "nin_shortcut" in key else array.transpose(2, 3, 1, 0)
-        variables[tensorflow_name(key)] = array.T if array.ndim == 2 and "nin" not in key else array
-    return variables
-
-
-def test_tensorflow_names_round_trip():
-    unet = network("small", learned=False)
-    state = from_tensorflow(as_tensorflow(unet), unet)
-    assert weights_hash(state) == weights_hash(unet.state_dict())
-
-
-def test_averaged_variables_are_preferred():
-    unet = network("small", learned=False)
-    raw = as_tensorflow(unet)
-    both = raw | {name + EMA_SUFFIX: array + 1 for name, array in raw.items()}
-    state = from_tensorflow(both, unet)
-    torch.testing.assert_close(state["conv_out.bias"], unet.state_dict()["conv_out.bias"] + 1)
-
-
-def test_unknown_tensorflow_variables_are_left_over():
-    unet = network("small", learned=False)
-    state = from_tensorflow(as_tensorflow(unet) | {"model/other/W": np.zeros(2)}, unet)
-    with pytest.raises(WeightsError, match="left over model/other/W"):
-        check_weights("checkpoint.npz", state, unet)

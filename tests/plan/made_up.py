@@ -1,13 +1,14 @@
-"""Studies for the tests of plans: the project's own with some settings changed."""
+"""Studies and plans for tests: the project's own with some settings changed; jobs without Snakemake."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from ddpm.plan.cost import Plan, used_models
-from ddpm.plan.jobs import study_jobs, target_files
-from ddpm.plan.speed import speed_of_step
+from ddpm.graph import layout
+from ddpm.plan.cost import Plan, speed_of_step, used_models
+from ddpm.plan.jobs import Job
 from ddpm.study import Study, load_study
 
 
@@ -18,15 +19,14 @@ def changed(name: str, change: dict[str, Any], new: str = "changed") -> Study:
     return load_study(Path("config", f"{new}.yaml"))
 
 
-def planned(study: Study, *targets: str, step_time: float = 0.1) -> Plan:
-    """The plan of a study for a machine with training steps of that many seconds."""
-    jobs = study_jobs(study, target_files(study, targets))
-    speed = speed_of_step(study, used_models(jobs.all, study), step_time)
-    return Plan(study, jobs, tuple(jobs.to_run), speed)
+def job(study: Study, rule: str, **wildcards: object) -> Job:
+    """A job without its files."""
+    return Job(
+        rule, {"home": layout.home(study.name), **{key: str(value) for key, value in wildcards.items()}}
+    )
 
 
-def make(*files: str) -> None:
-    """Makes empty files."""
-    for file in files:
-        Path(file).parent.mkdir(parents=True, exist_ok=True)
-        Path(file).touch()
+def planned(study: Study, jobs: Sequence[Job], step_time: float = 0.1) -> Plan:
+    """The plan of some jobs for a machine with training steps of that many seconds."""
+    models = used_models(study, jobs) or list(study.models)
+    return Plan(study, jobs, speed_of_step(study, models, step_time))

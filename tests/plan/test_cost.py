@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from made_up import changed, planned
+from made_up import changed, job, planned
 
 from ddpm.artefacts.published import read_published
-from ddpm.plan import disk
-from ddpm.plan.cost import KINDS
+from ddpm.graph import dependencies
+from ddpm.plan.cost import Plan, speed_of_rate, speed_of_step
+from ddpm.plan.jobs import Job
 from ddpm.plan.network_cost import model_cost
-from ddpm.plan.papers_machine import papers_seconds
-from ddpm.plan.work import START_SECONDS, job_work
+from ddpm.plan.report import papers_seconds
+from ddpm.plan.work import RULES, START_SECONDS, job_work, state_bytes
 from ddpm.study import load_study
 
 SIMPLE = "epsilon_L_simple"
@@ -24,40 +25,34 @@ CHAINS = 1000 + (1000 + 3 * (1000 + 750 + 500 + 250)) + 3 * 500 * 11 + 4500 * 11
 anywhere = settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-def jobs_of(plan, rule):
-    return [job for job in plan.jobs.all if job.rule == rule]
+def shards(study, rule, files, **wildcards):
+    return [job(study, rule, **wildcards, shard=number) for number in range(len(files))]
 
 
 @anywhere
-@given(steps=st.integers(1, 10**6), seeds=st.integers(1, 4), step_time=st.floats(1e-3, 1e3))
-def test_training_is_steps_times_step_time_times_seeds(project, steps, seeds, step_time):
-    training = {"steps": steps}
-    study = changed(
-        "demo", {"models": {"mu_tilde_L_learned": {"training": training, "seeds": list(range(seeds))}}}
-    )
-    plan = planned(study, step_time=step_time)
-    runs = [job for job in jobs_of(plan, "train") if job["model"] == "mu_tilde_L_learned"]
-    assert len(runs) == seeds
-    assert plan.seconds(runs) == pytest.approx(seeds * (steps * step_time + START_SECONDS))
+@given(steps=st.integers(1, 10**6), step_time=st.floats(1e-3, 1e3))
+def test_training_is_steps_times_step_time(project, steps, step_time):
+    study = changed("demo", {"models": {"mu_tilde_L_learned": {"training": {"steps": steps}}}})
+    plan = planned(study, [job(study, "train", model="mu_tilde_L_learned", seed=0)], step_time)
+    assert plan.total_seconds == pytest.approx(steps * step_time + START_SECONDS)
 
 
 def test_an_image_forward_is_a_third_of_one_in_training(project):
-    plan = planned(load_study("config/paper.yaml"), step_time=0.3)
-    speed = plan.speed.models["mu_tilde_L_learned"]
-    assert speed.step == 0.3
-    assert speed.evaluation == pytest.approx(0.3 / 128 / 3)
+    study = load_study("config/paper.yaml")
+    speed = speed_of_step(study, list(study.models), 0.3)
+    assert speed.steps["mu_tilde_L_learned"] == 0.3
+    assert speed.evaluations["mu_tilde_L_learned"] == pytest.approx(0.3 / 128 / 3)
 
 
 @anywhere
-@given(images=st.integers(400, 3000), batch=st.integers(1, 700), shards=st.integers(1, 30))
-def test_shards_change_nothing_of_the_sampling(project, images, batch, shards):
-    sampling = {"images": images, "batch_size": batch, "batches_per_shard": shards}
+@given(images=st.integers(400, 3000), batch=st.integers(1, 700), per_shard=st.integers(1, 30))
+def test_shards_change_nothing_of_the_sampling(project, images, batch, per_shard):
+    sampling = {"images": images, "batch_size": batch, "batches_per_shard": per_shard}
     study = changed("demo", {"sampling": sampling})
-    plan = planned(study)
-    first = [job for job in jobs_of(plan, "sample") if (job["model"], job["seed"]) == (SIMPLE, "1")]
-    assert sum(job_work(study, job).evaluations for job in first) == -(-images // batch) * batch * 100
-    row = 64 * (1 + study.sampling.progressive_columns)
-    assert sum(disk.job_bytes(study, job) for job in first) == images * row
+    files = dependencies.sample_shards(study, SIMPLE, 1, 0)
+    works = [job_work(study, of) for of in shards(study, "sample", files, model=SIMPLE, seed=1, sampling=0)]
+    assert sum(work.evaluations for work in works) == -(-images // batch) * batch * 100
+    assert sum(work.bytes for work in works) == images * 64 * (1 + study.sampling.progressive_columns)
 
 
 @anywhere
@@ -65,85 +60,124 @@ def test_shards_change_nothing_of_the_sampling(project, images, batch, shards):
 def test_shards_change_nothing_of_the_bound(project, batch, per_shard, images):
     likelihood = {"batch_size": batch, "images_per_shard": per_shard, "images": images}
     study = changed("demo", {"likelihood": likelihood})
-    test = [job for job in jobs_of(planned(study, "table4"), "bound")]
+    files = dependencies.bound_shards(study, SIMPLE, 0, "test")
+    works = [job_work(study, of) for of in shards(study, "bound", files, model=SIMPLE, seed=0, split="test")]
     evaluated = 500 if images is None else min(images, 500)
     group = max(1, batch // 100)
     calls = -(-evaluated // group) * -(-group * 100 // batch)
-    assert sum(job_work(study, job).evaluations for job in test) == calls * batch
-    assert sum(disk.job_bytes(study, job) for job in test) == evaluated * 100 * 8
+    assert sum(work.evaluations for work in works) == calls * batch
+    assert sum(work.bytes for work in works) == evaluated * 100 * 8
 
 
 def test_the_chains_of_figures(project):
     study = load_study("config/demo.yaml")
-    found = {job["figure"]: job_work(study, job).evaluations for job in jobs_of(planned(study), "chain")}
-    assert found == {
+    expected = {
         "figure2": 100,
         "figure7": 100 + 3 * (100 + 75 + 50 + 25),
         "figure8": 3 * 25 * 11,
         "figure9": (100 + 88 + 75 + 63 + 50 + 38 + 25 + 13) * 11,
     }
+    assert {
+        name: job_work(study, job(study, "chain", figure=name)).evaluations for name in expected
+    } == expected
 
 
+def test_only_jobs_that_are_left_cost_and_a_rule_without_an_entry_costs_nothing(project):
+    study = load_study("config/demo.yaml")
+    done = Job("train", {"model": SIMPLE, "seed": "0"}, pending=False)
+    plan = planned(study, [done, Job("unheard_of", {}), job(study, "table", table="table1")])
+    assert plan.total_seconds == START_SECONDS
+    assert plan.bytes_by_kind == {RULES["table"].files: job_work(study, plan.jobs[2]).bytes}
+    assert plan.state_bytes == 0
+
+
+@pytest.mark.workflow
 @pytest.mark.parametrize("name", ["demo", "paper"])
-def test_the_whole_is_its_parts_and_the_longest_chain_lies_within(project, name):
-    plan = planned(load_study(f"config/{name}.yaml"))
+def test_the_whole_is_its_parts_and_the_longest_chain_lies_within(project, jobs_of, name):
+    plan = planned(load_study(f"config/{name}.yaml"), jobs_of(name))
     assert sum(plan.seconds_by_kind.values()) == pytest.approx(plan.total_seconds)
     chain = plan.longest_chain
     assert chain.seconds == pytest.approx(plan.seconds(chain.jobs))
-    assert max(map(plan.job_seconds, plan.to_run)) < chain.seconds < plan.total_seconds
+    assert max(plan.seconds([job]) for job in plan.to_run) < chain.seconds < plan.total_seconds
     for before, after in zip(chain.jobs, chain.jobs[1:], strict=False):
-        assert before in plan.jobs.dependencies(after)
-    assert chain.jobs[-1].rule == "index"
+        assert set(before.outputs) & set(after.inputs)
+    assert (chain.jobs[0].inputs, chain.jobs[-1].rule) == ((), "index")
 
 
-def test_checkpoint_selection_draws_its_images_for_each_checkpoint(project):
+def test_the_longest_chain_takes_the_slower_way(project):
+    study = load_study("config/demo.yaml")
+    jobs = [
+        Job("table", {"table": "table1"}, ("slow", "quick"), ("end",)),
+        Job("figure", {"figure": "figure1"}, ("start",), ("slow",)),
+        Job("table", {"table": "table2"}, ("start",), ("quick",)),
+        Job("data", {"dataset": "digits"}, (), ("start",)),
+    ]
+    plan = planned(study, jobs)
+    assert plan.longest_chain.jobs == (jobs[3], jobs[1], jobs[0])
+    assert plan.longest_chain.seconds == plan.seconds([jobs[3], jobs[1], jobs[0]])
+
+
+@pytest.mark.workflow
+def test_checkpoint_selection_draws_its_images_for_each_checkpoint(project, jobs_of):
     study = load_study("config/paper.yaml")
-    plan = planned(study, step_time=1.0)
-    works = [job_work(study, job) for job in jobs_of(plan, "checkpoint")]
+    works = [job_work(study, job) for job in jobs_of("paper") if job.rule == "checkpoint"]
     # L_simple's 11 checkpoints by 20,000 samples each, the 8 of the other five models by 5,000.
     images = Counter({20_000: 11, 5000: 5 * 8})
     assert Counter(work.features for work in works) == images
     assert Counter(work.evaluations for work in works) == {n * 1000: jobs for n, jobs in images.items()}
-    assert KINDS["checkpoint"] in plan.seconds_by_kind
 
 
-def test_disk_of_the_papers_weights(project):
+@pytest.mark.workflow
+def test_disk_of_the_papers_weights(project, jobs_of):
     study = load_study("config/paper.yaml")
-    plan = planned(study)
+    plan = planned(study, jobs_of("paper"))
     one = 4 * model_cost(study, SIMPLE).parameters
-    train = next(job for job in jobs_of(plan, "train") if job["model"] == SIMPLE)
-    chosen = next(job for job in jobs_of(plan, "choose") if job["model"] == SIMPLE)
     assert one == 4 * 35_746_307
     # Ten that are kept during training, and the last.
-    assert disk.job_bytes(study, train) == 11 * one
-    assert disk.job_bytes(study, chosen) == one
-    assert disk.state_bytes(study, SIMPLE) == 3 * 4 * one
+    assert job_work(study, job(study, "train", model=SIMPLE, seed=0)).bytes == 11 * one
+    assert job_work(study, job(study, "choose", model=SIMPLE, seed=0)).bytes == one
+    assert state_bytes(study, SIMPLE) == 3 * 4 * one
     assert plan.bytes_by_kind["downloads"] == 170_498_071 + 95_628_359
     assert plan.bytes_by_kind["data sets"] == 60_000 * (3 * 32 * 32 + 8)
 
 
+def test_published_weights_are_as_large_as_the_models_own(project):
+    weights = {"repository": "owner/name", "sha256": "0" * 64}
+    study = changed(
+        "pilot", {"models": {SIMPLE: {"pretrained": weights}}, "artefacts": {"training_curves": None}}
+    )
+    fetch = Job("fetch", {}, (), (dependencies.pretrained_file(study, SIMPLE),))
+    assert job_work(study, fetch).bytes == 4 * model_cost(study, SIMPLE).parameters
+
+
 def test_an_array_of_samples_is_as_large_as_planned(project):
     study = load_study("config/demo.yaml")
-    job = next(job for job in jobs_of(planned(study), "sample") if job["model"] == SIMPLE)
+    sample = job(study, "sample", model=SIMPLE, seed=0, sampling=0, shard=0)
     path = Path("samples.npz")
     np.savez(path, images=np.zeros((1000, 1, 8, 8), np.uint8), x_0=np.zeros((20, 1000, 1, 8, 8), np.uint8))
-    assert disk.job_bytes(study, job) == pytest.approx(path.stat().st_size, rel=0.01)
+    assert job_work(study, sample).bytes == pytest.approx(path.stat().st_size, rel=0.01)
 
 
-def test_the_papers_machine(project):
+@pytest.mark.workflow
+def test_the_papers_machine(project, jobs_of):
     study, published = load_study("config/paper.yaml"), read_published("config/published.csv")
-    seconds = papers_seconds(study, planned(study).to_run, published)
+    seconds = papers_seconds(planned(study, jobs_of("paper")), published)
     assert seconds["training"] == pytest.approx(6 * 800_000 / 21)
     assert seconds["sampling"] == pytest.approx((9 * 50_000 + CHAINS / 1000) / 256 * 17)
     # Its speeds say nothing of another network.
     demo = load_study("config/demo.yaml")
-    assert papers_seconds(demo, planned(demo).to_run, published) == {}
+    assert papers_seconds(planned(demo, [job(demo, "train", model=SIMPLE, seed=0)]), published) == {}
 
 
 def test_a_faster_machine_takes_proportionally_less(project):
     study = load_study("config/paper.yaml")
-    slow, fast = planned(study, step_time=1.0), planned(study, step_time=0.25)
-    for rule in ("train", "sample", "bound"):
-        job = jobs_of(slow, rule)[0]
-        rest = job_work(study, job).seconds
-        assert math.isclose(slow.job_seconds(job) - rest, 4 * (fast.job_seconds(job) - rest))
+    run = {"model": SIMPLE, "seed": 0}
+    jobs = [
+        job(study, "train", **run),
+        job(study, "sample", **run, sampling=0, shard=0),
+        job(study, "bound", **run, split="test", shard=0),
+    ]
+    slow, fast = (Plan(study, jobs, speed_of_rate(study, rate, "it", [])) for rate in (1e9, 4e9))
+    for each in jobs:
+        rest = job_work(study, each).seconds
+        assert math.isclose(slow.seconds([each]) - rest, 4 * (fast.seconds([each]) - rest))

@@ -4,26 +4,27 @@ import subprocess
 import sys
 
 import pytest
-from made_up import changed
+from made_up import changed, job
 from workflow.studies import snakemake, tiny_study, write_study
 
 from ddpm.plan import guard
-from ddpm.plan.jobs import study_jobs, target_files
 from ddpm.plan.network_cost import model_cost
 from ddpm.study import load_study
 
 TARGET = "results/long/models/epsilon_L_simple/seed0/weights.safetensors"
 
 
-def outputs(study, *targets):
-    return [file for job in study_jobs(study, target_files(study, targets)).all for file in job.outputs]
+def trained_and_sampled(study, model="epsilon_L_simple"):
+    return [
+        job(study, "train", model=model, seed=0),
+        job(study, "sample", model=model, seed=0, sampling=0, shard=0),
+    ]
 
 
 def test_the_paper_is_refused_with_its_plan_and_the_ways_out(project, monkeypatch):
     monkeypatch.setattr(guard, "has_gpu", lambda: False)
     study = load_study("config/paper.yaml")
-    refusal = guard.refusal(study, outputs(study))
-    text = f"{refusal.plan}\n{refusal.reason}"
+    text = guard.refusal(study, trained_and_sampled(study))
     for part in ("train ", "800,000", "make demo", "--profile slurm", "--config allow_cpu=true", "Assumed"):
         assert part in text
     assert max(map(len, text.splitlines())) <= 100
@@ -32,15 +33,14 @@ def test_the_paper_is_refused_with_its_plan_and_the_ways_out(project, monkeypatc
 def test_a_gpu_is_let_through(project, monkeypatch):
     monkeypatch.setattr(guard, "has_gpu", lambda: True)
     study = load_study("config/paper.yaml")
-    assert guard.refusal(study, outputs(study)) is None
+    assert guard.refusal(study, trained_and_sampled(study)) is None
 
 
 def test_only_what_is_about_to_run_counts(project, monkeypatch):
     monkeypatch.setattr(guard, "has_gpu", lambda: False)
     study = load_study("config/paper.yaml")
-    kept = [file for file in outputs(study) if "/data/" in file or file.startswith("resources/")]
-    assert guard.refusal(study, kept) is None
-    sampled = [file for file in outputs(study) if "/samples/" in file]
+    assert guard.refusal(study, [job(study, "data", dataset="cifar10"), job(study, "all")]) is None
+    sampled = [job(study, "sample", model="epsilon_L_simple", seed=0, sampling=0, shard=n) for n in range(2)]
     assert guard.refusal(study, sampled) is not None
 
 
@@ -50,18 +50,17 @@ def test_the_limit_lies_at_a_day(project, monkeypatch, hours, refused):
     flops_of_step = 3 * 64 * model_cost(load_study("config/demo.yaml"), "mu_tilde_mse").flops
     steps = int(hours * 3600 * guard.ASSUMED_RATE / flops_of_step)
     study = changed("demo", {"models": {"mu_tilde_mse": {"training": {"steps": steps}}}})
-    weights = "results/changed/models/mu_tilde_mse/seed0/weights.safetensors"
-    assert (guard.refusal(study, outputs(study, weights)) is not None) == refused
+    train = job(study, "train", model="mu_tilde_mse", seed=0)
+    assert (guard.refusal(study, [train]) is not None) == refused
 
 
 def test_the_demo_loads_no_torch(project):
     program = (
-        "import sys; from ddpm.plan.guard import refusal\n"
-        "from ddpm.plan.jobs import study_jobs, target_files\n"
+        "import sys; from ddpm.plan.guard import refusal; from ddpm.plan.jobs import Job\n"
         "from ddpm.study import load_study; study = load_study('config/demo.yaml')\n"
-        "jobs = study_jobs(study, target_files(study, []))\n"
-        "assert refusal(study, [file for job in jobs.all for file in job.outputs]) is None\n"
-        "assert 'torch' not in sys.modules and 'pandas' not in sys.modules"
+        "jobs = [Job('train', {'model': model, 'seed': '0'}) for model in study.models]\n"
+        "assert refusal(study, jobs) is None\n"
+        "assert not {'torch', 'pandas', 'snakemake'}.intersection(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
 

@@ -1,38 +1,92 @@
-"""The jobs of a study: which there are, in which order, and which are left to run."""
+"""The jobs of a study as Snakemake finds them: which there are, and which are left to run."""
 
+import importlib.util
+import re
 from collections import Counter
 from pathlib import Path
 
 import pytest
-from made_up import changed, make
+import yaml
+from made_up import changed
+from workflow.studies import snakemake, tiny_study, write_study
 
-from ddpm.errors import StudyError
-from ddpm.plan.jobs import study_jobs, target_files
+from ddpm.errors import DDPMError, StudyError
+from ddpm.graph import layout
+from ddpm.plan import jobs as plan_jobs
+from ddpm.plan.jobs import printed_inputs, study_jobs, summarised_jobs, target_files, wildcards
 from ddpm.study import load_study
 
 SIMPLE = "epsilon_L_simple"
-
-
-@pytest.fixture
-def demo(project):
-    return load_study("config/demo.yaml")
-
-
-@pytest.fixture
-def paper(project):
-    return load_study("config/paper.yaml")
-
-
-def jobs_of(study, *targets):
-    return study_jobs(study, target_files(study, targets))
+PATTERNS = [
+    value
+    for name, value in vars(layout).items()
+    if name.isupper() and isinstance(value, str) and "{" in value
+]
 
 
 def counts(jobs):
     return dict(Counter(job.rule for job in jobs))
 
 
-def test_the_demo(demo):
-    assert counts(jobs_of(demo).all) == {
+@pytest.mark.parametrize("home", ["results", "results/demo"])
+@pytest.mark.parametrize("pattern", [pattern for pattern in PATTERNS if "{file}" not in pattern])
+def test_wildcards_are_found_in_every_path_of_the_layout(home, pattern):
+    names = [name for name in re.findall(r"\{(\w+)\}", pattern) if name != "home"]
+    values = {"home": home, **{name: f"{name}_1-a" for name in names}}
+    assert wildcards(pattern.format(**values)) == values
+
+
+def test_wildcards_of_other_files():
+    assert wildcards("resources/huggingface/a/b/main/c.npz") == {"file": "huggingface/a/b/main/c.npz"}
+    assert wildcards("elsewhere/table1.csv") == {}
+
+
+def test_the_texts_of_snakemake():
+    summary = (
+        "output_file\tdate\trule\tlog-file(s)\tstatus\tplan\n"
+        "resources/a.tar.gz\t-\tfetch\t-\tmissing\tupdate pending\n"
+        "results/data/x/train.npy\tThu\tdata\tl\tok\tno update\n"
+        "results/models/m/seed3/weights.safetensors\t-\ttrain\t-\tmissing\tupdate pending\n"
+        "results/models/m/seed3/training.parquet\t-\ttrain\t-\tmissing\tupdate pending\n"
+        "elsewhere/new.txt\t-\tnew\t-\tmissing\tupdate pending\n"
+    )
+    dry_run = (
+        "Job stats:\n[Thu]\nlocalrule fetch:\n    output: resources/a.tar.gz (update)\n    jobid: 1\n\n"
+        "rule train:\n    input: results/data/x/train.npy, more.txt\n    output: "
+        "results/models/m/seed3/weights.safetensors, results/models/m/seed3/training.parquet\n"
+        "    reason: Missing output files: b, c\n\n"
+        "rule new:\n    output: elsewhere/new.txt\n"
+    )
+    fetch, data, train, new = summarised_jobs(summary, printed_inputs(dry_run))
+    assert (fetch.rule, fetch["file"], fetch.inputs, fetch.pending) == ("fetch", "a.tar.gz", (), True)
+    assert (data.rule, data.pending) == ("data", False)
+    assert train.wildcards == {"home": "results", "model": "m", "seed": "3"}
+    assert train.inputs == ("results/data/x/train.npy", "more.txt")
+    assert len(train.outputs) == 2
+    assert (new.rule, new.wildcards) == ("new", {})
+    with pytest.raises(DDPMError, match=r"does not show the job that makes resources/a.tar.gz"):
+        summarised_jobs(summary, {})
+
+
+def test_targets_by_name_by_path_and_unknown(project):
+    demo = load_study("config/demo.yaml")
+    assert target_files(demo, ["figure1", "results/demo/data/digits/manifest.json"]) == [
+        "results/demo/figures/figure1.png",
+        "results/demo/figures/figure1.pdf",
+        "results/demo/data/digits/manifest.json",
+    ]
+    assert target_files(demo, [])[-1] == "results/demo/index.html"
+    with pytest.raises(StudyError, match=r"config/demo.yaml: --target tabel1: .*did you mean 'table1'"):
+        target_files(demo, ["tabel1"])
+    for other in ("results/models/x/seed0/weights.safetensors", "elsewhere/file"):
+        with pytest.raises(StudyError, match="no such table, figure or file"):
+            target_files(demo, [other])
+
+
+@pytest.mark.workflow
+def test_the_demo(jobs_of):
+    jobs = jobs_of("demo")
+    assert counts(jobs) == {
         **{"data": 1, "features": 1, "train": 7, "sample": 7, "chain": 4, "reference": 1, "quality": 7},
         **{
             "progressive": 1,
@@ -44,10 +98,21 @@ def test_the_demo(demo):
             "index": 1,
         },
     }
+    assert all(job.pending for job in jobs)
+    made = {file for job in jobs for file in job.outputs}
+    assert {file for job in jobs for file in job.inputs} - made == {"config/published.csv"}
+    assert counts(jobs_of("demo", "table4")) == {
+        "data": 1,
+        "train": 1,
+        "bound": 1,
+        "likelihood": 1,
+        "table": 1,
+    }
 
 
-def test_the_paper_fetches_its_data_and_judge_and_compares_checkpoints(paper):
-    found = counts(jobs_of(paper).all)
+@pytest.mark.workflow
+def test_the_paper_fetches_its_data_and_inception_and_compares_checkpoints(jobs_of):
+    found = counts(jobs_of("paper"))
     assert found["fetch"] == 2
     assert "features" not in found
     assert found["choose"] == found["train"] == 6
@@ -58,81 +123,60 @@ def test_the_paper_fetches_its_data_and_judge_and_compares_checkpoints(paper):
     assert found["sample"] == 10 * found["quality"]
 
 
-@pytest.mark.parametrize("name", ["demo", "paper", "pilot"])
-def test_each_job_comes_after_those_it_depends_on(project, name):
-    jobs = jobs_of(load_study(f"config/{name}.yaml"))
-    place = {job: number for number, job in enumerate(jobs.all)}
-    assert len(place) == len(jobs.all)
-    for job in jobs.all:
-        assert all(place[needed] < place[job] for needed in jobs.dependencies(job))
-
-
-def test_nothing_but_given_files_has_no_job(demo):
-    jobs = jobs_of(demo)
-    given = {file for job in jobs.all for file in job.inputs if file not in jobs.makers}
-    assert given == {"config/published.csv"}
-
-
-def test_a_target_by_name_by_path_and_unknown(demo):
-    assert counts(jobs_of(demo, "table4").all) == {
-        **{"data": 1, "train": 1, "bound": 1, "likelihood": 1, "table": 1}
-    }
-    weights = f"results/demo/models/{SIMPLE}/seed1/weights.safetensors"
-    assert [job.rule for job in jobs_of(demo, weights).all] == ["data", "train"]
-    with pytest.raises(StudyError, match=r"config/demo.yaml: --target tabel1: .*did you mean 'table1'"):
-        jobs_of(demo, "tabel1")
-    with pytest.raises(StudyError, match="no such table, figure or file"):
-        jobs_of(demo, "results/demo/models/nobody/seed0/weights.safetensors")
-
-
-def test_published_weights_replace_training(project):
+@pytest.mark.workflow
+def test_files_of_the_users_own_and_published_weights(project):
+    """Weights are fetched, not trained; an archive that lies there is neither fetched nor any job's."""
+    Path("resources").mkdir()
+    Path("resources/mine.tar.gz").touch()
     weights = {"repository": "owner/name", "sha256": "0" * 64}
     shown = {"figure13": {"model": SIMPLE, "rows": 2, "columns": 2}, "training_curves": None}
-    study = changed("pilot", {"models": {SIMPLE: {"pretrained": weights}}, "artefacts": shown})
-    jobs = jobs_of(study, "figure13")
-    assert counts(jobs.all) == {"fetch": 1, "pretrained": 1, "sample": 1, "figure": 1}
-    assert jobs.all[0].outputs[0].startswith("resources/huggingface/owner/name/main/")
+    change = {
+        "datasets": {"cifar10": {"archive": "resources/mine.tar.gz"}},
+        "models": {SIMPLE: {"pretrained": weights}},
+        "artefacts": shown,
+    }
+    other = "results/changed/models/mu_tilde_mse/seed0/weights.safetensors"
+    jobs = study_jobs(changed("pilot", change), ["figure13", other])
+    assert counts(jobs) == {"fetch": 1, "pretrained": 1, "sample": 1, "figure": 1, "data": 1, "train": 1}
+    fetched = next(job for job in jobs if job.rule == "fetch")
+    assert fetched.outputs[0].startswith("resources/huggingface/owner/name/main/")
+    assert next(job for job in jobs if job.rule == "data").inputs == ("resources/mine.tar.gz",)
 
 
-def test_a_file_of_the_users_own_is_not_fetched(project):
-    study = changed("pilot", {"datasets": {"cifar10": {"archive": "resources/mine.tar.gz"}}})
-    jobs = jobs_of(study, f"results/changed/models/{SIMPLE}/seed0/weights.safetensors")
-    assert counts(jobs.all) == {"data": 1, "train": 1}
-    assert jobs.all[0].inputs == ("resources/mine.tar.gz",)
+@pytest.mark.workflow
+def test_what_is_left_to_run_is_what_snakemake_says(tmp_path, monkeypatch):
+    write_study(tmp_path, tiny_study())
+    monkeypatch.chdir(tmp_path)
+    manifest = "results/tiny/data/digits/manifest.json"
+    snakemake(tmp_path, manifest, "--cores", "1")
+
+    def left():
+        jobs = study_jobs(load_study("config/tiny.yaml"), ["table4"])
+        assert len(jobs) == 5
+        return [job.rule for job in jobs if job.pending]
+
+    assert sorted(left()) == ["bound", "likelihood", "table", "train"]
+    study = tiny_study()
+    study["datasets"]["digits"]["split_seed"] = 7
+    Path("config/tiny.yaml").write_text(yaml.safe_dump(study))
+    assert "data" in left()
 
 
-def test_a_job_is_done_when_all_its_files_that_are_used_are_there(demo):
-    jobs = jobs_of(demo)
-    data, trained = jobs.all[0], next(job for job in jobs.all if job.rule == "train")
-    weights, curve = trained.outputs
-    make(next(file for file in data.outputs if file.endswith("manifest.json")))
-    make(weights)
-    assert data not in jobs_of(demo).to_run
-    assert trained in jobs_of(demo).to_run
-    make(curve)
-    assert len(jobs_of(demo).to_run) == len(jobs.all) - 2
+@pytest.mark.workflow
+def test_errors_of_snakemake_are_passed_on(project):
+    study = load_study("config/demo.yaml")
+    with pytest.raises(DDPMError, match=r"(?s)config/demo.yaml: .*KeyError: 'nobody'") as error:
+        study_jobs(study, ["results/demo/models/nobody/seed0/weights.safetensors"])
+    assert "Building DAG" not in str(error.value)
+    assert "Traceback" not in str(error.value)
 
 
-def test_a_missing_file_that_no_job_takes_is_not_missed(demo):
-    trained = next(job for job in jobs_of(demo, "table2").all if job.rule == "train")
-    make("results/demo/data/digits/manifest.json", trained.outputs[0])
-    assert trained not in jobs_of(demo, "table2").to_run
-
-
-def test_finished_targets_need_nothing(demo):
-    for job in jobs_of(demo, "table2").all:
-        if job.rule == "table":
-            make(*job.outputs)
-    assert jobs_of(demo, "table2").to_run == []
-
-
-def test_what_depends_on_a_missing_file_is_made_anew(demo):
-    make(*(file for job in jobs_of(demo).all for file in job.outputs))
-    assert jobs_of(demo).to_run == []
-    Path("results/demo/figures/figure13.png").unlink()
-    assert [job.rule for job in jobs_of(demo).to_run] == ["figure", "index"]
-    Path(f"results/demo/samples/{SIMPLE}/seed0/sampling0/shard0.npz").unlink()
-    rerun = counts(jobs_of(demo).to_run)
-    assert rerun["sample"] == 1
-    assert {"quality", "progressive", "neighbours", "table"} <= rerun.keys()
-    assert "train" not in rerun
+def test_without_snakemake_or_the_workflow(project, monkeypatch):
+    study = load_study("config/demo.yaml")
+    with monkeypatch.context() as patch:
+        patch.setattr(plan_jobs, "REPOSITORY", Path("nowhere"))
+        with pytest.raises(DDPMError, match="no Snakefile here"):
+            study_jobs(study, [])
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(DDPMError, match="a plan needs Snakemake"):
+        study_jobs(study, [])

@@ -1,18 +1,38 @@
-"""The counted cost of a network equals torch's count of the network itself."""
+"""The counted cost of a network equals torch's counts of the network itself."""
 
 import math
+import weakref
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.autograd.graph import saved_tensors_hooks
+from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.flop_counter import FlopCounterMode
 
 from ddpm.evaluation.classifier import Classifier
+from ddpm.network import layers
+from ddpm.network.dropout import DropoutKeys
+from ddpm.network.execution import Execution
 from ddpm.network.unet import UNet
-from ddpm.plan.network_cost import classifier_flops, unet_cost
+from ddpm.plan.jobs import REPOSITORY
+from ddpm.plan.network_cost import (
+    WORKING_BYTES,
+    classifier_flops,
+    evaluation_bytes,
+    model_cost,
+    training_bytes,
+    unet_cost,
+)
+from ddpm.study import load_study
 from ddpm.study.models import NetworkSettings
+
+SIMPLE = "epsilon_L_simple"
 
 
 def flops(network, *inputs):
@@ -68,3 +88,109 @@ def test_any_network(channels, multipliers, blocks, attends, colours, outputs):
 def test_the_classifier():
     classifier = Classifier((1, 8, 8), 10)
     assert classifier_flops((1, 8, 8)) == flops(classifier, torch.zeros(1, 1, 8, 8)) - 2 * 64 * 10
+
+
+class Autocast(TorchFunctionMode):
+    """torch.autocast to bfloat16 for tensors without data, which it does not know."""
+
+    CAST = (functional.conv2d, functional.conv_transpose2d, functional.linear)
+
+    def __init__(self, device, dtype, enabled):
+        super().__init__()
+        self.dtype = dtype if enabled else None
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        if self.dtype and func in self.CAST:
+            args = tree_map(lambda x: x.to(self.dtype) if isinstance(x, torch.Tensor) else x, args)
+        return func(*args, **(kwargs or {}))
+
+
+class FusedAttention(torch.autograd.Function):
+    """Keeps what a GPU's fused attention does; on tensors without data torch takes the formula."""
+
+    @staticmethod
+    def forward(ctx, q, k, v):
+        result = torch.empty_like(q, memory_format=torch.contiguous_format)
+        ctx.save_for_backward(q, k, v, result)
+        return result
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return tuple(torch.empty_like(x) for x in ctx.saved_tensors[:3])
+
+
+class Live(TorchDispatchMode):
+    """Counts the bytes of all tensors that exist at once."""
+
+    def __init__(self):
+        super().__init__()
+        self.now, self.peak, self.known = 0, 0, weakref.WeakSet()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        storages = (x.untyped_storage() for x in tree_leaves(result) if isinstance(x, torch.Tensor))
+        for storage in storages:
+            if storage not in self.known:
+                self.known.add(storage)
+                self.now += storage.nbytes()
+                weakref.finalize(storage, self.free, storage.nbytes())
+        self.peak = max(self.peak, self.now)
+        return result
+
+    def free(self, count):
+        self.now -= count
+
+
+def activations(network, shape, precision, batch):
+    """Bytes of what the backward pass keeps, of all at once in training, and of all at once in evaluation."""
+    kept = {}
+
+    def keep(x):
+        kept[x.untyped_storage()._cdata] = x.untyped_storage()
+        return x
+
+    unet = UNet(shape, **network.model_dump()).to("meta")
+    Execution(precision).apply(unet)
+    x, index = torch.empty(batch, *shape, device="meta"), torch.empty(batch, dtype=torch.int64, device="meta")
+    DropoutKeys(unet, 0).fill(0, 0, batch, x.device)
+    with Live() as training:
+        unet.train()(x, index).mean().backward()
+    with saved_tensors_hooks(keep, lambda x: x):
+        unet(x, index)
+    unet.eval().requires_grad_(False)
+    with Live() as evaluation, torch.no_grad():
+        unet(x, index)
+    return sum(storage.nbytes() for storage in kept.values()), training.peak, evaluation.peak
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize(
+    "change", [{}, {"dropout": 0.0, "channel_multipliers": [1, 1, 3], "residual_blocks": 1}]
+)
+def test_activations(monkeypatch, precision, change):
+    monkeypatch.setattr(torch, "autocast", Autocast)
+    monkeypatch.setattr(layers, "attend", FusedAttention.apply)
+    # Tensors without data do not take on the layout of a convolution's weights, by which a GPU goes this way.
+    monkeypatch.setattr(
+        layers, "pointwise", lambda x, weight, bias: functional.conv2d(x, weight[..., None, None], bias)
+    )
+    network, shape = NetworkSettings(**change), (3, 32, 32)
+    # Of an image, without what does not depend on the batch.
+    small, large = (activations(network, shape, precision, batch) for batch in (64, 128))
+    kept, training, evaluation = ((more - less) / 64 for less, more in zip(small, large, strict=True))
+    cost = unet_cost(network, shape, 1, WORKING_BYTES[precision])
+    assert cost.kept == pytest.approx(kept, rel=0.01)
+    assert cost.live == pytest.approx(evaluation, rel=0.02)
+    assert kept <= training < 1.06 * kept
+
+
+def test_memory_of_the_papers_jobs():
+    study = load_study(REPOSITORY / "config" / "paper.yaml")
+    vector, images = 4 * 35_746_307, 50_000 * 3 * 32 * 32
+    cost = model_cost(study, SIMPLE)
+    assert training_bytes(study, SIMPLE) == 5 * vector + 128 * cost.kept + images
+    assert evaluation_bytes(study, SIMPLE, 500, "tf32") == vector + 500 * cost.live
+    clipped = study.model("epsilon_L_learned")
+    assert clipped.training.gradient_clip_shards == 8
+    vector = 4 * model_cost(study, "epsilon_L_learned").parameters
+    assert training_bytes(study, "epsilon_L_learned") == 6 * vector + 16 * cost.kept + images

@@ -1,17 +1,34 @@
 """What `ddpm plan` prints."""
 
 import argparse
+import dataclasses
 import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_up import changed, make
+from made_up import changed
 
 from ddpm.commands import plan as verb
-from ddpm.plan.jobs import study_jobs
-from ddpm.plan.units import duration, size
+from ddpm.plan import cost, jobs, measure
+from ddpm.plan.report import card, duration, size
 from ddpm.study import load_study
+
+pytestmark = pytest.mark.workflow
+
+
+@pytest.fixture
+def done(monkeypatch, jobs_of):
+    """The verb takes the jobs of an empty folder; those whose rule is added here are done."""
+    done: set[str] = set()
+
+    def study_jobs(study, targets):
+        name = study.name if study.name != "changed" else "paper"
+        found = jobs_of(name, *targets)
+        return [dataclasses.replace(job, pending=job.rule not in done) for job in found]
+
+    monkeypatch.setattr(jobs, "study_jobs", study_jobs)
+    return done
 
 
 def printed(capsys, study, *words, device="cpu"):
@@ -26,7 +43,7 @@ def line(text, start):
     return re.split(r"  +", found)
 
 
-def test_a_given_step_time_gives_exact_hours(project, capsys):
+def test_a_given_step_time_gives_exact_hours(project, capsys, done):
     text = printed(capsys, load_study("config/paper.yaml"), "--step-time", "0.045")
     assert line(text, "train ")[:5] == ["train", "6", "0", "6", "10 h"]
     # 6 x 800,000 x 0.045 s, and what the paper's machine takes for as many steps at 21 a second.
@@ -41,44 +58,58 @@ def test_a_given_step_time_gives_exact_hours(project, capsys):
 
 
 @pytest.mark.parametrize("name", ["demo", "paper", "pilot"])
-def test_no_line_is_wider_than_100_columns(project, capsys, name):
+def test_no_line_is_wider_than_100_columns(project, capsys, name, done):
     text = printed(capsys, load_study(f"config/{name}.yaml"), "--step-time", "3000")
     assert max(map(len, text.splitlines())) <= 100
 
 
-def test_done_jobs_are_counted(project, capsys):
-    study = load_study("config/demo.yaml")
-    make(
-        *(
-            f"results/demo/models/mu_tilde_mse/seed0/{name}"
-            for name in ("weights.safetensors", "training.parquet")
-        )
-    )
-    make(*study_jobs(study, ["results/demo/data/digits/manifest.json"]).all[0].outputs)
-    text = printed(capsys, study, "--step-time", "1")
-    assert line(text, "train ")[:4] == ["train", "7", "1", "6"]
+def test_done_jobs_are_counted(project, capsys, done):
+    done.add("train")
+    text = printed(capsys, load_study("config/demo.yaml"), "--step-time", "1")
+    assert line(text, "train ")[:4] == ["train", "7", "7", "0"]
+    assert "saved state" not in text
 
 
-def test_a_finished_study_is_not_measured(project, capsys):
-    make(*(f"results/demo/{name}" for name in ("table4.csv", "tables/table4.md", "tables/table4.html")))
-    make("results/demo/tables/table4.trace.csv")
+def test_a_finished_study_is_not_measured(project, capsys, done):
+    done.update(("data", "train", "bound", "likelihood", "table"))
     text = printed(capsys, load_study("config/demo.yaml"), "--target", "table4")
     assert "All of it is done" in text
     assert "GFLOP" not in text
 
 
-def test_one_target(project, capsys):
+def test_a_rule_without_an_entry_is_shown_as_not_counted(project, capsys, monkeypatch):
+    monkeypatch.setattr(jobs, "study_jobs", lambda study, targets: [jobs.Job("unheard_of", {})])
+    text = printed(capsys, load_study("config/demo.yaml"), "--step-time", "1")
+    assert line(text, "unheard_of") == ["unheard_of", "1", "0", "1", "not counted"]
+
+
+def test_memory_of_each_model(project, capsys, done):
+    text = printed(capsys, load_study("config/paper.yaml"), "--step-time", "1")
+    assert line(text, "epsilon_L_simple ") == ["epsilon_L_simple", "6.9 GB", "3 GB", "3 GB", "16 GB"]
+    # Its gradients are clipped in 8 shards of 16 images; its bound is asked for nowhere.
+    assert line(text, "mu_tilde_L_learned ") == ["mu_tilde_L_learned", "1.8 GB", "3 GB", "16 GB"]
+    assert "Left out" in text
+
+
+@pytest.mark.parametrize(
+    ("gigabytes", "text"),
+    [(15, "16 GB"), (15.1, "24 GB"), (35, "40 GB"), (79, "80 GB"), (79.5, "over 80 GB")],
+)
+def test_the_smallest_card(gigabytes, text):
+    assert card(gigabytes * 1e9).startswith(text)
+
+
+def test_one_target(project, capsys, done):
     text = printed(capsys, load_study("config/demo.yaml"), "--target", "table4", "--step-time", "1")
     assert line(text, "train ")[1] == "1"
     assert "figure" not in text.partition("On a machine")[0]
 
 
-def test_without_a_gpu_it_says_what_to_run_instead(project, capsys, monkeypatch):
-    from ddpm.plan import measure
-    from ddpm.plan.speed import speed_of_rate
-
+def test_without_a_gpu_it_says_what_to_run_instead(project, capsys, monkeypatch, done):
     monkeypatch.setattr(
-        measure, "measured_speed", lambda study, models, device: speed_of_rate(study, 1e11, "a processor", [])
+        measure,
+        "measured_speed",
+        lambda study, models, device: cost.speed_of_rate(study, 1e11, "a processor", []),
     )
     study = load_study("config/paper.yaml")
     text = printed(capsys, study)
@@ -97,7 +128,7 @@ def test_a_step_time_must_be_positive(word):
         parser.parse_args(["--step-time", word])
 
 
-def test_a_missing_judge_or_archive_is_no_obstacle(project, capsys):
+def test_a_missing_judge_or_archive_is_no_obstacle(project, capsys, done):
     study = changed("paper", {"quality": {"features": {"weights": "/nowhere/inception.pth"}}})
     assert "evaluation" in printed(capsys, study, "--step-time", "1")
 

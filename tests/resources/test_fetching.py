@@ -12,10 +12,8 @@ from thing import CONTENT
 from waiting import PATIENCE
 
 from ddpm.cli import main
-from ddpm.errors import OutputError
-from ddpm.resources.errors import ResourceError
+from ddpm.errors import OutputError, ResourceError
 from ddpm.resources.fetching import fetch
-from ddpm.resources.part import PartFile
 
 FILE = Path("resources/thing.bin")
 PART = Path("resources/thing.bin.part")
@@ -48,19 +46,14 @@ def test_a_file_is_fetched_once(server):
     assert len(server.requests) == 1
 
 
-def test_a_broken_transfer_continues_where_it_broke(server, mirror):
-    mirror.break_after = [HALF, HALF // 2]
+@pytest.mark.parametrize("breaks", [[HALF, HALF // 2], [100_000] * 10])
+def test_a_broken_transfer_continues_where_it_broke(server, mirror, breaks):
+    """However often, if something arrives in between."""
+    mirror.break_after = list(breaks)
     fetch(FILE)
     assert FILE.read_bytes() == CONTENT
-    assert server.ranges("/a") == [None, f"bytes={HALF}-", f"bytes={HALF + HALF // 2}-"]
-    assert [headers["If-Range"] for _, headers in server.requests] == [None, '"1"', '"1"']
-
-
-def test_breaks_with_progress_between_them_are_not_counted(server, mirror):
-    mirror.break_after = [100_000] * 10
-    fetch(FILE)
-    assert FILE.read_bytes() == CONTENT
-    assert len(server.requests) == 11
+    begins = [f"bytes={sum(breaks[: count + 1])}-" for count in range(len(breaks))]
+    assert server.ranges("/a") == [None, *begins]
 
 
 def test_a_later_run_continues_the_part(server, mirror):
@@ -75,27 +68,10 @@ def test_a_later_run_continues_the_part(server, mirror):
     assert files() == {"thing.bin"}
 
 
-def test_a_file_that_changed_on_the_server_is_begun_anew(server, mirror):
-    mirror.break_after = [HALF, 0, 0]
-    with pytest.raises(ResourceError):
-        fetch(FILE)
-    mirror.etag = '"2"'
-    fetch(FILE)
-    assert FILE.read_bytes() == CONTENT
-    assert len(server.requests) == 4
-
-
-def test_a_server_without_ranges_sends_all_again(server, mirror):
-    mirror.ranges = False
-    mirror.break_after = [HALF]
-    fetch(FILE)
-    assert server.ranges("/a") == [None, f"bytes={HALF}-"]
-    assert FILE.read_bytes() == CONTENT
-
-
-def test_without_a_length_a_truncated_file_is_noticed(server, mirror):
-    mirror.content_length = -1
-    mirror.break_after = [HALF]
+@pytest.mark.parametrize("server_is", [{"ranges": False}, {"content_length": -1}])
+def test_a_server_without_ranges_or_lengths(server, mirror, server_is):
+    """It sends all again, or the truncation is noticed all the same."""
+    vars(mirror).update(server_is, break_after=[HALF])
     fetch(FILE)
     assert server.ranges("/a") == [None, f"bytes={HALF}-"]
     assert FILE.read_bytes() == CONTENT
@@ -142,21 +118,7 @@ def test_a_wrong_hash_leaves_nothing(mirror):
     assert files() == set()
 
 
-def test_a_wrong_part_is_begun_anew_once(server, mirror):
-    leave_part(b"y" * HALF)
-    fetch(FILE)
-    assert server.ranges("/a") == [f"bytes={HALF}-", None]
-    assert FILE.read_bytes() == CONTENT
-    FILE.unlink()
-    leave_part(b"y" * HALF)
-    server.requests.clear()
-    mirror.content = b"z" * len(CONTENT)
-    with pytest.raises(ResourceError, match="sent other content"):
-        fetch(FILE)
-    assert server.ranges("/a") == [f"bytes={HALF}-", None]
-
-
-def test_a_mirror_with_other_content_is_asked_once(server, register):
+def test_a_wrong_part_is_begun_anew_once(server, register):
     register(f"{server.url}/a", f"{server.url}/b")
     server.answers |= {f"/{name}": Answers(b"z" * len(CONTENT)) for name in "ab"}
     leave_part(b"y" * HALF)
@@ -164,6 +126,10 @@ def test_a_mirror_with_other_content_is_asked_once(server, register):
         fetch(FILE)
     assert server.ranges("/a") == [f"bytes={HALF}-", None]
     assert server.ranges("/b") == [None]
+    leave_part(b"y" * HALF)
+    server.answers["/a"].content = CONTENT
+    fetch(FILE)
+    assert FILE.read_bytes() == CONTENT
 
 
 def test_a_part_that_is_whole_or_too_long(server, mirror):
@@ -203,7 +169,7 @@ def test_another_file_under_the_name_is_replaced_but_kept(caplog):
     with caplog.at_level(logging.WARNING, "ddpm"):
         fetch(FILE)
     assert FILE.read_bytes() == CONTENT
-    assert Path("resources/thing.bin.old1").read_bytes() == b"mine"
+    assert Path("resources/thing.bin.old").read_bytes() == b"mine"
 
 
 @pytest.mark.usefixtures("mirror")
@@ -248,28 +214,6 @@ def test_two_processes_fetch_once(server, mirror):
     assert files() == {"thing.bin"}
 
 
-@pytest.mark.usefixtures("register")
-def test_whoever_waited_takes_the_part_that_is_there_by_then(monkeypatch):
-    waits, sizes = threading.Event(), []
-    monkeypatch.setattr(logging.getLogger("ddpm"), "info", lambda _: waits.set())
-
-    def second() -> None:
-        with PartFile(FILE) as part:
-            sizes.append(part.size)
-
-    thread = threading.Thread(target=second)
-    with PartFile(FILE) as part:
-        part.append(b"x")
-        thread.start()
-        assert waits.wait(PATIENCE)
-        assert sizes == []
-        # Meanwhile a third process has finished this part and begun another.
-        PART.unlink()
-        PART.write_bytes(b"another")
-    thread.join()
-    assert sizes == [7]
-
-
 HUGGING_FACE = Path("resources/huggingface/google/ddpm-cifar10-32/v1.0/unet/weights.safetensors")
 RESOLVED = "/google/ddpm-cifar10-32/resolve/v1.0/unet/weights.safetensors"
 
@@ -311,32 +255,26 @@ def test_without_a_hash_only_the_same_version_is_continued(server, hub, etag):
     assert server.ranges(RESOLVED) == [None, f"bytes={HALF}-" if etag else None]
 
 
-def test_without_a_hash_the_rest_of_another_version_is_not_taken(server, hub):
-    hub.break_after = [HALF, 0, 0]
-    with pytest.raises(ResourceError):
+def test_without_a_hash_the_rest_of_another_version_is_not_taken(server, hub, monkeypatch):
+    """Neither in the same run nor in a later one."""
+    hub.break_after = [HALF, HALF, 0, 0, 0]
+
+    def change(seconds: float) -> None:
+        hub.content, hub.etag, hub.conditions = CONTENT[::-1], '"2"', False
+
+    monkeypatch.setattr("ddpm.resources.fetching.time.sleep", change)
+    with pytest.raises(ResourceError, match=r"run `ddpm fetch [^`]*` again\.\n"):
         fetch(HUGGING_FACE)
-    hub.content, hub.etag, hub.conditions = CONTENT[::-1], '"2"', False
+    assert server.ranges(RESOLVED)[:3] == [None, f"bytes={HALF}-", None]
     fetch(HUGGING_FACE)
     assert HUGGING_FACE.read_bytes() == CONTENT[::-1]
-    assert server.ranges(RESOLVED)[3:] == [f"bytes={HALF}-", None]
+    assert server.ranges(RESOLVED)[-1] is None
 
 
 def test_without_a_hash_or_a_length(hub):
     hub.content_length = -1
     fetch(HUGGING_FACE)
     assert HUGGING_FACE.read_bytes() == CONTENT
-
-
-def test_a_whole_part_of_unknown_size(server, hub):
-    """A run that ended just before the renaming: nothing follows the part, says the server."""
-    hub.break_after = [HALF, 0, 0]
-    with pytest.raises(ResourceError):
-        fetch(HUGGING_FACE)
-    HUGGING_FACE.with_name("weights.safetensors.part").write_bytes(CONTENT)
-    server.requests.clear()
-    fetch(HUGGING_FACE)
-    assert HUGGING_FACE.read_bytes() == CONTENT
-    assert server.ranges(RESOLVED) == [f"bytes={len(CONTENT)}-"]
 
 
 def test_a_repository_that_asks_for_a_login(hub):

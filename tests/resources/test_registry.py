@@ -2,8 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from ddpm.errors import StudyError
-from ddpm.resources.errors import ResourceError
+from ddpm.errors import ResourceError, StudyError
 from ddpm.resources.locating import fetched_names, remote_file, require_obtainable
 from ddpm.resources.registry import CIFAR10, read_registry, registered, require_official
 from ddpm.study.datasets import Cifar10Settings

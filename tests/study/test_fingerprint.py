@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from ddpm.study import layout, load_study
-from ddpm.study.base import Settings, is_runtime_only
-from ddpm.study.dependencies import artefact_files, artefact_inputs, bound_shards, sample_shards
-from ddpm.study.fingerprint import (
+from ddpm.graph import layout
+from ddpm.graph.dependencies import artefact_files, artefact_inputs, bound_shards, sample_shards
+from ddpm.graph.fingerprint import (
     artefact_fingerprint,
     chain_fingerprint,
     checkpoint_fingerprint,
@@ -21,6 +20,8 @@ from ddpm.study.fingerprint import (
     training_fingerprint,
     training_job_fingerprint,
 )
+from ddpm.study import load_study
+from ddpm.study.base import Settings, is_runtime_only
 
 DEMO = (Path(__file__).parents[2] / "config" / "demo.yaml").read_text()
 MODEL = "epsilon_L_fixed"

@@ -9,9 +9,9 @@ import yaml
 
 from ddpm.commands.schema import study_schema
 from ddpm.errors import StudyError
+from ddpm.graph.dependencies import weights_file
+from ddpm.graph.fingerprint import sampling_fingerprint, weights_fingerprint
 from ddpm.study import load_study
-from ddpm.study.dependencies import weights_file
-from ddpm.study.fingerprint import sampling_fingerprint, weights_fingerprint
 
 CONFIG = Path(__file__).parents[2] / "config"
 DEMO = (CONFIG / "demo.yaml").read_text()

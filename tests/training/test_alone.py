@@ -14,7 +14,7 @@ from waiting import PATIENCE, wait_for
 
 from ddpm.cli import main
 from ddpm.errors import OutputError
-from ddpm.locks import SignedLock
+from ddpm.records.locks import SignedLock
 from ddpm.training.alone import _Waiting, alone
 from ddpm.training.signals import Stopped
 

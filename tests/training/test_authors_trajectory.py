@@ -11,7 +11,7 @@ from authors import BETAS, NETWORKS, archive, network, relative_error
 from ddpm.data.scaling import to_model
 from ddpm.diffusion.process import GaussianDiffusion
 from ddpm.network import normalised_swish
-from ddpm.network.tensorflow_names import tensorflow_name
+from ddpm.network.published.names import tensorflow_name
 from ddpm.network.unet import UNet
 from ddpm.study.models import TrainingSettings
 from ddpm.training.batches import Batch

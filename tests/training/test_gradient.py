@@ -73,7 +73,7 @@ def test_shards_are_clipped_more_strictly_than_the_whole():
         network, batch = problem(1.0)
         mirrored = Batch(
             torch.cat([batch.x_0, batch.x_0]),
-            torch.cat([batch.index, batch.index]),
+            torch.cat([batch.t, batch.t]),
             torch.cat([batch.noise, 2 * network.linear(batch.x_0).detach() - batch.noise + 0.01]),
         )
         parameters = FlatParameters(network)
@@ -86,7 +86,7 @@ def test_shards_are_clipped_more_strictly_than_the_whole():
 def test_parts_of_a_batch():
     _, batch = problem(1.0)
     parts = batch.shards(3)
-    assert [part.index.tolist() for part in parts] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
+    assert [part.t.tolist() for part in parts] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
     assert torch.equal(torch.cat([part.x_0 for part in parts]), batch.x_0)
 
 

@@ -10,8 +10,9 @@ import torch
 from short_study import MODEL, RUN, write_study
 
 from ddpm.cli import main
+from ddpm.data.store import read_manifest
 from ddpm.network.weights import read_weights
-from ddpm.traced_files import read_frame, write_frame
+from ddpm.records.traced_files import read_frame, write_frame
 from ddpm.training.loop import Training
 
 HOME = Path("results/short")
@@ -242,12 +243,16 @@ def test_restart_trains_anew_and_sets_aside(folder, updates):
     assert {weights_hash(place) for place in EARLIER.iterdir()} == {first} == {weights_hash()}
 
 
-def test_other_data_set_the_run_aside(folder, updates):
-    manifest = HOME / "data/digits/manifest.json"
-    manifest.write_text(manifest.read_text().replace('"data_hash": "', '"data_hash": "f00'))
-    assert train() != 0 or updates
+def test_other_data_set_the_run_aside(folder, updates, monkeypatch):
+    def other_data(study, dataset):
+        return read_manifest(study, dataset) | {"data_hash": "0" * 64}
+
+    monkeypatch.setattr("ddpm.training.run.read_manifest", other_data)
+    assert train() == 0
+    assert len(updates) == STEPS
     [place] = EARLIER.iterdir()
     assert (place / WEIGHTS).exists()
+    assert read_weights(RUN / WEIGHTS)[1]["data_hash"] == "0" * 64
 
 
 def test_files_of_an_unknown_run_are_set_aside(folder, updates):

@@ -46,7 +46,7 @@ def test_batches_depend_on_seed_and_update_alone():
     late = other[17]
     for update in (3, 17):
         batch = one[update]
-    assert all(torch.equal(getattr(batch, part), getattr(late, part)) for part in ("x_0", "index", "noise"))
+    assert all(torch.equal(getattr(batch, part), getattr(late, part)) for part in ("x_0", "t", "noise"))
     different = Batches(numbered_images(30), 100, 8, flip=True, seed=5)[17]
     assert not torch.equal(different.noise, late.noise)
 
@@ -58,7 +58,7 @@ def test_what_is_drawn_for_an_update_does_not_depend_on_its_neighbours():
     place = torch.arange(7)
     for update in (0, UPDATES_AT_ONCE - 1, UPDATES_AT_ONCE, 5 * UPDATES_AT_ONCE + 3):
         batch = batches[update]
-        assert torch.equal(batch.index, integers(9, Stream.TIMESTEP, place, update, 1000))
+        assert torch.equal(batch.t, integers(9, Stream.TIMESTEP, place, update, 1000))
         assert torch.equal(batch.noise, normal(9, Stream.TRAINING_NOISE, place, update, (3, 2, 2)))
         mirrored = integers(9, Stream.FLIP, place, update, 2).bool()
         wanted = to_model(torch.where(mirrored[:, None, None, None], images[:7].flip(-1), images[:7]))
@@ -73,7 +73,7 @@ def test_flips_are_for_each_image_and_can_be_off():
 
 
 def test_timesteps_cover_the_whole_range():
-    index = torch.cat([Batches(numbered_images(10), 5, 50, False, 0)[update].index for update in range(20)])
+    index = torch.cat([Batches(numbered_images(10), 5, 50, False, 0)[update].t for update in range(20)])
     assert index.unique().tolist() == [0, 1, 2, 3, 4]
 
 

@@ -13,7 +13,7 @@ from two_processes import RUNS, diverging, run
 
 from ddpm.training.agreement import StopAgreement
 from ddpm.training.batches import Batches
-from ddpm.training.processes import ALONE, Processes
+from ddpm.training.ranks import ALONE, Ranks
 
 SCRIPT = Path(__file__).parent / "two_processes.py"
 
@@ -85,15 +85,15 @@ def test_values_are_shared(two):
 def test_parts_of_batches_make_the_whole(count):
     images = torch.randint(0, 256, (20, 1, 4, 4), generator=torch.Generator().manual_seed(1)).to(torch.uint8)
     whole = Batches(images, 50, 12, flip=True, seed=3)
-    parts = [Batches(images, 50, 12, True, 3, Processes(rank, count).part(12)) for rank in range(count)]
+    parts = [Batches(images, 50, 12, True, 3, Ranks(rank, count).part(12)) for rank in range(count)]
     for update in (0, 1, 2, 40):
         expected, drawn = whole[update], [part[update] for part in parts]
-        for name in ("x_0", "index", "noise"):
+        for name in ("x_0", "t", "noise"):
             assert torch.equal(torch.cat([getattr(batch, name) for batch in drawn]), getattr(expected, name))
         assert [batch.first for batch in drawn] == [rank * 12 // count for rank in range(count)]
 
 
-class Recorded(Processes):
+class Recorded(Ranks):
     """Two processes of which the other is told to stop after some number of questions."""
 
     def __init__(self, stop_after: int) -> None:
@@ -109,13 +109,13 @@ def asked_at(device: str, seconds: float, monkeypatch, updates: int = 200) -> li
     """The updates after which all were asked, where each takes some seconds."""
     now = [0.0]
     monkeypatch.setattr("ddpm.training.agreement.time.monotonic", lambda: now[0])
-    processes = Recorded(10**9)
-    agreement, asked = StopAgreement(processes, device), []
+    ranks = Recorded(10**9)
+    agreement, asked = StopAgreement(ranks, device), []
     for update in range(1, updates + 1):
         now[0] += seconds
-        before = processes.questions
+        before = ranks.questions
         assert agreement.after_update(None) is None
-        if processes.questions > before:
+        if ranks.questions > before:
             asked.append(update)
     return asked
 

@@ -10,7 +10,7 @@ from ddpm.diffusion.schedule import beta_schedule
 from ddpm.network.unet import UNet
 from ddpm.study.models import TrainingSettings
 from ddpm.training.loop import Training
-from ddpm.training.processes import ALONE, Processes
+from ddpm.training.ranks import ALONE, Ranks
 from ddpm.training.state import StateFolder
 
 SHAPE = (1, 8, 8)
@@ -23,13 +23,13 @@ def settings(**changes) -> TrainingSettings:
 
 
 def training(
-    loss: str = "mse", variance: str = "fixed_large", seed: int = 0, processes: Processes = ALONE, **changes
+    loss: str = "mse", variance: str = "fixed_large", seed: int = 0, ranks: Ranks = ALONE, **changes
 ) -> Training:
     images = torch.randint(0, 256, (50, *SHAPE), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
     multiple = 2 if variance == "learned" else 1
     network = UNet(SHAPE, 8, (1, 2), 1, (4,), dropout=0.2, groups=4, output_multiple=multiple, seed=seed)
     process = GaussianDiffusion(beta_schedule("linear", 1e-3, 0.2, 20), "epsilon", variance)
-    return Training(network, process, loss, settings(**changes), images, seed, processes)
+    return Training(network, process, loss, settings(**changes), images, seed, ranks)
 
 
 if __name__ == "__main__":

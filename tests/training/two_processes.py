@@ -10,7 +10,7 @@ from tiny import training
 from ddpm.errors import StateError
 from ddpm.training.checkpoints import Checkpoints
 from ddpm.training.joining import joined
-from ddpm.training.processes import Processes
+from ddpm.training.ranks import Ranks
 from ddpm.training.state import StateFolder
 
 # Names of runs, and the objective and settings of each. Small limits, so that clipping does something.
@@ -22,33 +22,33 @@ RUNS = {
 STEPS = 20
 
 
-def run(name: str, processes: Processes, folder: Path) -> tuple[dict[str, torch.Tensor], list[int]]:
+def run(name: str, ranks: Ranks, folder: Path) -> tuple[dict[str, torch.Tensor], list[int]]:
     """The state at the end, and the steps at which a checkpoint was kept by this process."""
     objective, settings = RUNS[name]
     kept: list[int] = []
     checkpoints = Checkpoints([5, 15], lambda step, average: kept.append(step))
-    one = training(*objective, processes=processes, steps=STEPS, save_every_minutes=10.0, **settings)
+    one = training(*objective, ranks=ranks, steps=STEPS, save_every_minutes=10.0, **settings)
     one.run(StateFolder(folder / name, "tiny"), name, checkpoints)
     return {key: tensor.clone() for key, tensor in one.state().items()}, kept
 
 
-def diverging(processes: Processes, folder: Path) -> str:
+def diverging(ranks: Ranks, folder: Path) -> str:
     """How a run ends whose loss is not a number in the last process alone, at the fourth update."""
-    one = training(processes=processes, steps=STEPS, log_every=5)
+    one = training(ranks=ranks, steps=STEPS, log_every=5)
     mean_loss = one._mean_loss
 
     def spoilt(batch):
-        spoil = one.updates == 3 and processes.rank == processes.count - 1
+        spoil = one.updates == 3 and ranks.rank == ranks.count - 1
         return mean_loss(batch) * (float("nan") if spoil else 1.0)
 
     one._mean_loss = spoilt
     return one.run(StateFolder(folder / "diverging", "tiny"), "diverging").status
 
 
-def refused(processes: Processes, folder: Path) -> str:
+def refused(ranks: Ranks, folder: Path) -> str:
     """The error where the processes have different initial weights."""
     try:
-        training(seed=processes.rank, processes=processes).run(StateFolder(folder / "no", "tiny"), "no")
+        training(seed=ranks.rank, ranks=ranks).run(StateFolder(folder / "no", "tiny"), "no")
     except StateError as error:
         return str(error)
     return "no error"

@@ -16,11 +16,12 @@ from miniature import ARCHIVE, INCEPTION, LOCAL, write_miniature
 from studies import ROOT, planned, snakemake
 
 from ddpm.commands.arguments import model_job
-from ddpm.measurements import read_measurements
+from ddpm.records.measurements import read_measurements
 from ddpm.network.weights import read_weights
 from ddpm.plan.jobs import study_jobs, target_files
-from ddpm.study import layout, load_study
-from ddpm.study.fingerprint import sampling_fingerprint
+from ddpm.graph import layout
+from ddpm.study import load_study
+from ddpm.graph.fingerprint import sampling_fingerprint
 
 pytestmark = pytest.mark.workflow
 FIGURES = [f"figure{n}" for n in (1, 2, 5, 6, 7, 8, 9, 10, 13, 14, 15)] + ["training_curves", "checkpoints"]

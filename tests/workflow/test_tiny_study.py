@@ -12,8 +12,8 @@ from pausing import ask_to_pause, go_on, paused_trainer
 from studies import kill, planned, snakemake, started, tiny_study, write_study
 from waiting import PATIENCE
 
-from ddpm.measurements import read_measurements
 from ddpm.network.weights import read_weights
+from ddpm.records.measurements import read_measurements
 
 pytestmark = pytest.mark.workflow
 INDEX = "results/tiny/index.html"

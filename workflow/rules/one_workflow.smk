@@ -2,8 +2,8 @@
 # (`nolock`): they stay behind when it is killed, whereas the kernel drops this one with the process.
 import shlex
 
-from ddpm import workflow_records
-from ddpm.locks import NoLocksError, SignedLock
+from ddpm.records import snakemake_records
+from ddpm.records.locks import NoLocksError, SignedLock
 
 FOLDER_LOCK = SignedLock("results/.workflow.lock", note=shlex.join(sys.argv))
 
@@ -33,12 +33,12 @@ def homes():
 def end_alone():
     """Keeps the records of all studies beside their results, and lets the next workflow begin."""
     for home in homes():
-        told(workflow_records.keep_records, home)
+        told(snakemake_records.keep_records, home)
     FOLDER_LOCK.release()
 
 
 # Jobs that run in a Snakemake of their own, here or on a cluster's node, belong to the workflow that started them.
 if workflow.is_main_process:
     for home in homes():
-        if count := told(workflow_records.take_over_records, home):
+        if count := told(snakemake_records.take_over_records, home):
             logger.info(f"Took over Snakemake's records of {count} files of {home}.")

@@ -6,7 +6,8 @@ from snakemake.exceptions import WorkflowError
 
 from ddpm.errors import DDPMError
 from ddpm.resources import locating
-from ddpm.study import dependencies, fingerprint, layout, load_study
+from ddpm.graph import dependencies, fingerprint, layout
+from ddpm.study import load_study
 
 
 @functools.cache

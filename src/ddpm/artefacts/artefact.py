@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import matplotlib.figure
 
     from ddpm.artefacts.tables.table import BuiltTable
+    from ddpm.graph.dependencies import Inputs
     from ddpm.study.artefacts import ArtefactSettings
-    from ddpm.study.dependencies import Inputs
     from ddpm.study.settings import Study
 
 Step = Annotated[int, Field(ge=0)]

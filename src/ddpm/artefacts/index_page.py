@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ddpm.artefacts.artefact import Artefact, Figure
 from ddpm.artefacts.tables.html import body_of, text, to_page
-from ddpm.study import Study, layout
+from ddpm.graph import layout
+from ddpm.study import Study
 
 _PAPER = "Denoising Diffusion Probabilistic Models (Ho, Jain, Abbeel, 2020)"
 _TABLE_FILES = {

@@ -4,7 +4,7 @@ A new module here is a new verb. It has a docstring, whose first line is its hel
 `run(study, arguments)`. `COMPUTES = True` gives it --device and --threads; with `NEEDS_STUDY = False` it
 takes no study file and is called as `run(arguments)`. It imports torch, and what imports torch, in its
 functions, so that `ddpm --help` is quick.
-Where its files lie follows from the study alone (`ddpm.study.layout`).
+Where its files lie follows from the study alone (`ddpm.graph.layout`).
 """
 
 # Modules that are no verbs.

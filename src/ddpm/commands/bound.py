@@ -7,8 +7,9 @@ import logging
 
 from ddpm.commands.arguments import add_model_arguments, model_job
 from ddpm.errors import StudyError
-from ddpm.study import Study, layout
-from ddpm.study.fingerprint import likelihood_fingerprint
+from ddpm.graph import layout
+from ddpm.study import Study
+from ddpm.graph.fingerprint import likelihood_fingerprint
 
 logger = logging.getLogger("ddpm")
 
@@ -31,7 +32,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
 
     from ddpm.data.store import open_images
     from ddpm.evaluation.bound_terms import bound_terms, no_terms
-    from ddpm.traced_files import write_frame
+    from ddpm.records.traced_files import write_frame
 
     trained, provenance = job.trained(settings, split=split)
     if trained is None:

@@ -13,8 +13,9 @@ from ddpm.artefacts.figures.figure7 import SharedLatentsSettings
 from ddpm.artefacts.figures.interpolation import InterpolationSettings
 from ddpm.errors import DataError, StudyError
 from ddpm.evaluation.job import ModelJob, figure_job
-from ddpm.study import Study, layout
-from ddpm.study.fingerprint import chain_fingerprint
+from ddpm.graph import layout
+from ddpm.study import Study
+from ddpm.graph.fingerprint import chain_fingerprint
 
 if TYPE_CHECKING:
     from ddpm.model import TrainedModel
@@ -37,7 +38,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     job = figure_job(study, figure, chain_fingerprint, arguments.device)
     path = job.output(layout.CHAINS, figure=figure)
     from ddpm.sampling.chains import no_chains
-    from ddpm.traced_files import write_arrays
+    from ddpm.records.traced_files import write_arrays
 
     trained, provenance = job.trained(study.sampling, sampling_seed=job.sampling)
     if trained is None:

@@ -19,7 +19,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     """Writes the arrays and the manifest of `arguments.dataset`."""
     from ddpm.data.splits import load_source
     from ddpm.data.store import manifest_path, require_dataset, write_dataset
-    from ddpm.files import require_writable
+    from ddpm.records.files import require_writable
 
     require_dataset(study, arguments.dataset)
     require_writable(manifest_path(study, arguments.dataset).parent)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import logging
 
-from ddpm.study import Study, layout
+from ddpm.graph import layout
+from ddpm.study import Study
 
 logger = logging.getLogger("ddpm")
 
@@ -17,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(study: Study, arguments: argparse.Namespace) -> None:
     """Writes the page."""
     from ddpm.artefacts.index_page import index_page
-    from ddpm.files import write_text
+    from ddpm.records.files import write_text
 
     path = layout.path(layout.INDEX, study.name)
     write_text(path, index_page(study))

@@ -6,10 +6,11 @@ import argparse
 import logging
 
 from ddpm.commands.arguments import add_model_arguments, model_job
-from ddpm.status import is_evaluated
-from ddpm.study import Study, layout
-from ddpm.study.dependencies import bound_shards
-from ddpm.study.fingerprint import likelihood_fingerprint
+from ddpm.records.status import is_evaluated
+from ddpm.graph import layout
+from ddpm.study import Study
+from ddpm.graph.dependencies import bound_shards
+from ddpm.graph.fingerprint import likelihood_fingerprint
 
 logger = logging.getLogger("ddpm")
 
@@ -26,8 +27,8 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
 
     from ddpm.data.store import read_manifest
     from ddpm.evaluation.rate_distortion import COLUMNS, likelihood_scores, rate_distortion, read_bound_terms
-    from ddpm.measurements import measurements, write_measurements
-    from ddpm.traced_files import read_provenance, write_frame
+    from ddpm.records.measurements import measurements, write_measurements
+    from ddpm.records.traced_files import read_provenance, write_frame
 
     job, split = model_job(study, arguments, likelihood_fingerprint), arguments.split
     size, timesteps = (

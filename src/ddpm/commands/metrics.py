@@ -6,8 +6,9 @@ import argparse
 import json
 import logging
 
-from ddpm.study import Study, layout
-from ddpm.study.dependencies import metrics_inputs
+from ddpm.graph import layout
+from ddpm.graph.dependencies import metrics_inputs
+from ddpm.study import Study
 
 logger = logging.getLogger("ddpm")
 
@@ -19,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(study: Study, arguments: argparse.Namespace) -> None:
     """Writes metrics.json and plots/*.csv of the study."""
     from ddpm.evaluation import metrics
-    from ddpm.files import write_text
+    from ddpm.records.files import write_text
 
     inputs = metrics_inputs(study)
     numbers = metrics.metrics(inputs["rows"])

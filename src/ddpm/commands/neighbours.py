@@ -6,9 +6,10 @@ import argparse
 
 from ddpm.artefacts.figures.figure15 import NeighboursSettings
 from ddpm.errors import StudyError
-from ddpm.provenance import hardware
-from ddpm.study import Study, layout
-from ddpm.study.fingerprint import neighbours_fingerprint
+from ddpm.records.provenance import hardware
+from ddpm.graph import layout
+from ddpm.study import Study
+from ddpm.graph.fingerprint import neighbours_fingerprint
 
 COMPUTES = True
 
@@ -27,7 +28,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
         )
     from ddpm.evaluation.job import figure_job
     from ddpm.evaluation.neighbours import neighbour_arrays
-    from ddpm.traced_files import write_arrays
+    from ddpm.records.traced_files import write_arrays
 
     job = figure_job(study, arguments.figure, neighbours_fingerprint, arguments.device)
     path = job.output(layout.NEIGHBOURS, figure=arguments.figure)

@@ -1,4 +1,4 @@
-"""Print what a study costs before it is launched: its jobs, hours and disk on this machine or another."""
+"""Print what a study costs before it is launched: its jobs, hours, memory and disk, here or elsewhere."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from ddpm.study import Study, dependencies
+from ddpm.graph import dependencies
+from ddpm.study import Study
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ddpm.plan.cost import Speed
     from ddpm.plan.jobs import Job
-
-COMPUTES = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

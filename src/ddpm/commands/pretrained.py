@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from ddpm.commands.arguments import add_model_arguments, require_model
 from ddpm.errors import StudyError
-from ddpm.files import require_writable
-from ddpm.provenance import git_commit, hardware
-from ddpm.study import Study, layout
-from ddpm.study.dependencies import pretrained_file
-from ddpm.study.fingerprint import weights_fingerprint
+from ddpm.graph import layout
+from ddpm.graph.dependencies import pretrained_file
+from ddpm.graph.fingerprint import weights_fingerprint
+from ddpm.records.files import require_writable
+from ddpm.records.provenance import git_commit, hardware
+from ddpm.study import Study
 from ddpm.study.models import PretrainedSettings
 
 if TYPE_CHECKING:
@@ -60,13 +61,13 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
         "status": TRAINED,
         "origin": origin,
         "origin_sha256": published.sha256,
-        "layout": published.layout,
+        "layout": published.convention,
         "averaged": published.averaged,
     }
     digest = save_weights(target, published.tensors, provenance)
     logger.info(
         f"pretrained {model} seed {seed}: {published.parameters:,} parameters from {origin} "
-        f"(layout: {published.layout}); {_AVERAGED[published.averaged]}, weights {digest[:12]}"
+        f"(named as in {published.convention}); {_AVERAGED[published.averaged]}, weights {digest[:12]}"
     )
     _say_what_is_unchecked(published)
 
@@ -85,7 +86,7 @@ def _origin(source: PretrainedSettings, published: PublishedWeights) -> str:
 
 
 def _say_what_is_unchecked(published: PublishedWeights) -> None:
-    if published.layout == "diffusers" and published.config is None:
+    if published.convention == "diffusers" and published.config is None:
         logger.info(
             f"{published.file}: no config.json beside it; padding, timestep embedding and epsilon of "
             "GroupNorm are taken to be the paper's"

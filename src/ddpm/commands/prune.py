@@ -7,7 +7,8 @@ import logging
 import shutil
 from pathlib import Path
 
-from ddpm.study import Study, layout
+from ddpm.graph import layout
+from ddpm.study import Study
 
 logger = logging.getLogger("ddpm")
 

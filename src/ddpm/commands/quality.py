@@ -6,8 +6,9 @@ import argparse
 import itertools
 
 from ddpm.commands.arguments import add_sample_arguments, model_job
-from ddpm.study import Study, layout
-from ddpm.study.fingerprint import quality_fingerprint
+from ddpm.graph import layout
+from ddpm.study import Study
+from ddpm.graph.fingerprint import quality_fingerprint
 
 COMPUTES = True
 add_arguments = add_sample_arguments
@@ -19,7 +20,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     path = job.output(layout.QUALITY_ROWS)
     from ddpm.evaluation.protocol import METRICS_AGAINST
     from ddpm.evaluation.quality import ImageSet, measure_samples
-    from ddpm.measurements import write_measurements
+    from ddpm.records.measurements import write_measurements
 
     samples = job.samples()
     references = {"train": job.images("train"), "test": job.images("test")}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from ddpm.study import Study, layout
-from ddpm.study.fingerprint import reference_fingerprint
+from ddpm.graph import layout
+from ddpm.study import Study
+from ddpm.graph.fingerprint import reference_fingerprint
 
 COMPUTES = True
 
@@ -21,7 +22,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     from ddpm.evaluation.job import Job
     from ddpm.evaluation.quality import measure_sets
     from ddpm.evaluation.reference import reference_sets
-    from ddpm.measurements import write_measurements
+    from ddpm.records.measurements import write_measurements
 
     dataset = arguments.dataset
     require_dataset(study, dataset)

@@ -7,8 +7,9 @@ import logging
 
 from ddpm.commands.arguments import add_sample_arguments, model_job
 from ddpm.errors import StudyError
-from ddpm.study import Study, layout
-from ddpm.study.fingerprint import keeps_progress, sampling_fingerprint
+from ddpm.graph import layout
+from ddpm.study import Study
+from ddpm.graph.fingerprint import sampling_fingerprint
 
 logger = logging.getLogger("ddpm")
 
@@ -28,10 +29,10 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
         raise StudyError(f"--shard {number}: {study.file} has shards 0 to {settings.shards - 1}")
     path = job.output(layout.SAMPLES, shard=number)
     from ddpm.sampling.shards import draw_shard, no_samples, progressive_steps
-    from ddpm.traced_files import write_arrays
+    from ddpm.records.traced_files import write_arrays
 
     timesteps = study.model(job.model).diffusion.timesteps
-    columns = settings.progressive_columns if keeps_progress(study, job.model) else 0
+    columns = settings.progressive_columns if study.keeps_progress(job.model) else 0
     keep = progressive_steps(timesteps, columns)
     trained, provenance = job.trained(settings, sampling_seed=job.sampling)
     if trained is None:

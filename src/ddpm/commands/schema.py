@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from ddpm.files import write_text
+from ddpm.records.files import write_text
 from ddpm.study import Study
 
 

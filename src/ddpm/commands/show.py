@@ -6,7 +6,8 @@ import argparse
 import os
 import sys
 
-from ddpm.study import Study, layout
+from ddpm.graph import layout
+from ddpm.study import Study
 
 COLUMNS = 100
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import logging
 
-from ddpm.study import Study, layout
+from ddpm.graph import layout
+from ddpm.study import Study
 
 logger = logging.getLogger("ddpm")
 
@@ -18,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(study: Study, arguments: argparse.Namespace) -> None:
     """Writes the table's CSV, Markdown, HTML and trace."""
     from ddpm.artefacts.tables.table import build_table
-    from ddpm.files import write_text
+    from ddpm.records.files import write_text
 
     table = build_table(study, arguments.table)
     contents = {

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from ddpm.commands.arguments import add_model_arguments, require_model, require_trained
 from ddpm.errors import StudyError
-from ddpm.provenance import git_commit, hardware
-from ddpm.study import Study, layout
+from ddpm.graph import layout
+from ddpm.records.provenance import git_commit, hardware
+from ddpm.study import Study
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from ddpm.training.checkpoints import Checkpoints
     from ddpm.training.loop import Training
-    from ddpm.training.processes import Processes
+    from ddpm.training.ranks import Ranks
     from ddpm.training.run import TrainingRun
 
 logger = logging.getLogger("ddpm")
@@ -68,10 +69,10 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
         _launch(this, arguments)
         return
     lock = layout.path(layout.TRAINING_LOCK, study.name, model=model, seed=arguments.seed)
-    with joined(arguments.device) as processes, alone(lock, this.title, processes):
-        if processes.of_first(processes.first and this.open(arguments.restart)):
-            _train(this, arguments, processes)
-        if processes.first:
+    with joined(arguments.device) as ranks, alone(lock, this.title, ranks):
+        if ranks.of_first(ranks.first and this.open(arguments.restart)):
+            _train(this, arguments, ranks)
+        if ranks.first:
             logger.info(f"{this.title}: wrote {this.write_receipt()}")
 
 
@@ -91,17 +92,17 @@ def _launch(this: TrainingRun, arguments: argparse.Namespace) -> None:
     launch(words, arguments.processes)
 
 
-def _train(this: TrainingRun, arguments: argparse.Namespace, processes: Processes) -> None:
-    training = _training(this.study, this.model, this.seed, arguments.device, processes)
+def _train(this: TrainingRun, arguments: argparse.Namespace, ranks: Ranks) -> None:
+    training = _training(this.study, this.model, this.seed, arguments.device, ranks)
     machine = hardware(arguments.device)
     provenance = this.provenance | {
         "study": this.study.name,
         "git_commit": git_commit(),
         "execution": str(training.execution),
-        "hardware": machine if processes.count == 1 else f"{processes.count} processes, each: {machine}",
+        "hardware": machine if ranks.count == 1 else f"{ranks.count} processes, each: {machine}",
     }
     outcome = training.run(this.states, this.title, _checkpoints(this, provenance))
-    if not processes.first:
+    if not ranks.first:
         return
     # First, so that whatever is lost of the results can be written again.
     training.save(this.states)
@@ -109,7 +110,7 @@ def _train(this: TrainingRun, arguments: argparse.Namespace, processes: Processe
     logger.info(f"{this.title}: {outcome.status}, weights {digest[:12]}")
 
 
-def _training(study: Study, model: str, seed: int, device: str, processes: Processes) -> Training:
+def _training(study: Study, model: str, seed: int, device: str, ranks: Ranks) -> Training:
     from ddpm.data.store import open_images
     from ddpm.model import build_network, build_process
     from ddpm.training.loop import Training
@@ -118,7 +119,7 @@ def _training(study: Study, model: str, seed: int, device: str, processes: Proce
     images = open_images(study, settings.dataset, "train", device)
     network = build_network(study, model, seed).to(device)
     process = build_process(study, model).to(device)
-    return Training(network, process, settings.diffusion.loss, settings.training, images, seed, processes)
+    return Training(network, process, settings.diffusion.loss, settings.training, images, seed, ranks)
 
 
 def _checkpoints(this: TrainingRun, provenance: dict[str, Any]) -> Checkpoints:

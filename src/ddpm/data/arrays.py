@@ -17,7 +17,7 @@ import numpy as np
 
 from ddpm.data.splits import ImageStream
 from ddpm.errors import DataError, OutputError
-from ddpm.files import output_error, sha256, write_text
+from ddpm.records.files import output_error, sha256, write_text
 
 logger = logging.getLogger("ddpm")
 

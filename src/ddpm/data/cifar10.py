@@ -16,7 +16,7 @@ import numpy as np
 
 from ddpm.data.splits import Splits
 from ddpm.errors import DataError
-from ddpm.files import output_error
+from ddpm.records.files import output_error
 from ddpm.resources.registry import CIFAR10, require_official
 from ddpm.study.datasets import Cifar10Settings
 
@@ -116,7 +116,7 @@ def _read_split(
 
 def _dataset(check_md5: bool) -> Any:
     """torchvision's class, for batches right in its root; without its MD5 hashes unless `check_md5`."""
-    from ddpm.torchvision_import import prepare_torchvision
+    from ddpm.evaluation.torchvision_import import prepare_torchvision
 
     prepare_torchvision()
     from torchvision.datasets import CIFAR10

@@ -13,9 +13,10 @@ import numpy as np
 from ddpm.data.arrays import is_large, read_array, reason, record_hash, write_array
 from ddpm.data.splits import ImageStream, Splits
 from ddpm.errors import DataError, StudyError
-from ddpm.files import atomic_path, write_text
-from ddpm.study import Study, layout
-from ddpm.study.fingerprint import dataset_fingerprint
+from ddpm.graph import layout
+from ddpm.graph.fingerprint import dataset_fingerprint
+from ddpm.records.files import atomic_path, write_text
+from ddpm.study import Study
 
 if TYPE_CHECKING:
     from ddpm.data.images import Images

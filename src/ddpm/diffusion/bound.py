@@ -48,22 +48,22 @@ def decoder_log_likelihood(x_0: Tensor, mean: Tensor, log_variance: Tensor) -> T
 
 
 def bound_term(
-    process: GaussianDiffusion, x_0: Tensor, x_t: Tensor, index: Tensor, step: ReverseStep
+    diffusion: GaussianDiffusion, x_0: Tensor, x_t: Tensor, t: Tensor, step: ReverseStep
 ) -> Tensor:
     """One term of the bound for each image: L_{t-1} (Eq. 6) where t > 1, L_0 (Eq. 13) where t = 1.
 
     Args:
-        process: the diffusion process.
+        diffusion: the diffusion process.
         x_0, x_t: [B, C, H, W].
-        index: int64 [B], t - 1.
+        t: int64 [B], in 0..T-1.
         step: p_theta(x_{t-1} | x_t).
 
     Returns:
         bits/dim, float32 [B].
     """
-    first = (index == 0).reshape(-1, *[1] * (x_0.dim() - 1))
-    true_mean = process.posterior_mean(x_0, x_t, index)
-    true_log_variance = at(process.log_variance_small, index, x_0)
+    first = (t == 0).reshape(-1, *[1] * (x_0.dim() - 1))
+    true_mean = diffusion.posterior_mean(x_0, x_t, t)
+    true_log_variance = at(diffusion.log_variance_small, t, x_0)
     log_variance = step.log_variance.expand_as(step.mean)
     # Each branch sees harmless values where the other is taken: a masked infinity would still turn
     # gradients into NaN.
@@ -79,10 +79,10 @@ def bound_term(
     return torch.where(first, decoder, kl).flatten(1).mean(dim=1) / math.log(2.0)
 
 
-def prior_term(process: GaussianDiffusion, x_0: Tensor) -> Tensor:
+def prior_term(diffusion: GaussianDiffusion, x_0: Tensor) -> Tensor:
     """L_T = KL(q(x_T | x_0) || N(0, I)) for each image, bits/dim, float32 [B] (Eq. 5)."""
-    last = torch.full((len(x_0),), process.timesteps - 1, device=x_0.device)
-    mean = at(process.alpha_bar.sqrt(), last, x_0) * x_0
-    log_variance = at(torch.log(1.0 - process.alpha_bar), last, x_0)
+    last = torch.full((len(x_0),), diffusion.timesteps - 1, device=x_0.device)
+    mean = at(diffusion.alpha_bar.sqrt(), last, x_0) * x_0
+    log_variance = at(torch.log(1.0 - diffusion.alpha_bar), last, x_0)
     zero = torch.zeros((), device=x_0.device)
     return gaussian_kl(mean, log_variance, zero, zero).flatten(1).mean(dim=1) / math.log(2.0)

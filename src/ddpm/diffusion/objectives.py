@@ -9,17 +9,17 @@ from ddpm.diffusion.process import GaussianDiffusion, Network
 
 
 def training_losses(
-    process: GaussianDiffusion, network: Network, loss: str, x_0: Tensor, index: Tensor, noise: Tensor
+    diffusion: GaussianDiffusion, network: Network, loss: str, x_0: Tensor, t: Tensor, noise: Tensor
 ) -> Tensor:
     """The loss of each image at its timestep.
 
     Args:
-        process: the diffusion process.
+        diffusion: the diffusion process.
         network: the U-Net.
         loss: "mse": mean squared error of the prediction (for epsilon: L_simple, Eq. 14), or
             "kl": that timestep's term of the bound in bits/dim (not multiplied by T).
         x_0: [B, C, H, W] in [-1, 1].
-        index: int64 [B], t - 1.
+        t: int64 [B], in 0..T-1.
         noise: epsilon, standard normal [B, C, H, W].
 
     Returns:
@@ -28,10 +28,10 @@ def training_losses(
     Raises:
         ValueError: an unknown loss, or mse with learned variance, which it gives no gradient.
     """
-    if loss not in ("mse", "kl") or (loss == "mse" and process.variance == "learned"):
-        raise ValueError(f"loss {loss!r} does not train a {process.variance} variance")
-    x_t = process.q_sample(x_0, index, noise)
-    output = network(x_t, index)
+    if loss not in ("mse", "kl") or (loss == "mse" and diffusion.variance == "learned"):
+        raise ValueError(f"loss {loss!r} does not train a {diffusion.variance} variance")
+    x_t = diffusion.q_sample(x_0, t, noise)
+    output = network(x_t, t)
     if loss == "kl":
-        return bound_term(process, x_0, x_t, index, process.reverse_step(output, x_t, index, clip=False))
-    return (process.target(x_0, x_t, index, noise) - output).square().flatten(1).mean(dim=1)
+        return bound_term(diffusion, x_0, x_t, t, diffusion.reverse_step(output, x_t, t, clip=False))
+    return (diffusion.target(x_0, x_t, t, noise) - output).square().flatten(1).mean(dim=1)

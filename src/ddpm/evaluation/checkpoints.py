@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ddpm.errors import DataError
-from ddpm.measurements import read_measurements
+from ddpm.records.measurements import read_measurements
 from ddpm.network.weights import read_weights
-from ddpm.status import diverged_at, has_diverged
+from ddpm.records.status import diverged_at, has_diverged
 
 
 def is_candidate(status: str, step: int, file: Path) -> bool:
@@ -22,7 +22,7 @@ def is_candidate(status: str, step: int, file: Path) -> bool:
     Of a run that diverged, a checkpoint from before counts if its weights are finite.
 
     Args:
-        status: how the run ended, as in `ddpm.status`.
+        status: how the run ended, as in `ddpm.records.status`.
         step: the step.
         file: the weights of that step, if the run has come to it.
 

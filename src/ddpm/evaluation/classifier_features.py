@@ -22,9 +22,9 @@ from ddpm.data.scaling import to_model
 from ddpm.errors import WeightsError
 from ddpm.evaluation.classifier import FEATURES, Classifier, empty_classifier
 from ddpm.evaluation.features import FeatureExtractor
-from ddpm.files import sha256, write_bytes
+from ddpm.records.files import sha256, write_bytes
 from ddpm.network.weights import weights_hash
-from ddpm.torchvision_import import prepare_torchvision
+from ddpm.evaluation.torchvision_import import prepare_torchvision
 
 CLASSIFIER = "ddpm-classifier"
 _FEATURES, _LOGITS = "features", "logits"
@@ -41,9 +41,9 @@ class ClassifierRecord:
         image_shape: channels, height, width.
         classes: number of classes.
         accuracy: on the test split, in [0, 1].
-        settings: `ddpm.study.fingerprint.features_fingerprint`.
+        settings: `ddpm.graph.fingerprint.features_fingerprint`.
         data_hash: of the data set that it was trained on.
-        git_commit, hardware: as in `ddpm.provenance`.
+        git_commit, hardware: as in `ddpm.records.provenance`.
     """
 
     image_shape: tuple[int, int, int]

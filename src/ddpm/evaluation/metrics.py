@@ -10,8 +10,8 @@ from pathlib import Path
 import pandas as pd
 
 from ddpm.evaluation.protocol import METRICS
-from ddpm.measurements import read_measurements
-from ddpm.traced_files import read_frame, read_provenance
+from ddpm.records.measurements import read_measurements
+from ddpm.records.traced_files import read_frame, read_provenance
 
 REPORTED = (*METRICS, "NLL")
 Metrics = dict[str, dict[str, float]]

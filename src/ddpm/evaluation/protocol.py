@@ -23,7 +23,7 @@ _PRECISION_RECALL_BLOCK = 2000
 
 @dataclasses.dataclass(frozen=True)
 class Score:
-    """One number of a set of images; the fields are those of `ddpm.measurements.Measurement`."""
+    """One number of a set of images; the fields are those of `ddpm.records.measurements.Measurement`."""
 
     metric: str
     split: str | None

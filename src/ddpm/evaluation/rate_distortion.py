@@ -11,7 +11,7 @@ import pandas as pd
 
 from ddpm.errors import DataError
 from ddpm.evaluation.protocol import Score
-from ddpm.traced_files import read_frame
+from ddpm.records.traced_files import read_frame
 
 COLUMNS = ("t", "reverse_steps", "term", "mse", "rate", "rmse", "rate_error", "rmse_error")
 METRICS = ("NLL", "L_T", "L_1:T-1", "L_0", "rate", "distortion", "RMSE")
@@ -67,7 +67,7 @@ def likelihood_scores(
         frame: rows of the bound's terms; None if training diverged.
         split, split_size: of which the images are, and how many it has in all.
         timesteps: T.
-        status: how training ended, as in `ddpm.status`.
+        status: how training ended, as in `ddpm.records.status`.
     """
     if frame is None:
         reason = f"no bound: training {status}"

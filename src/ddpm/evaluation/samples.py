@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ddpm.errors import DataError
-from ddpm.status import is_evaluated
-from ddpm.traced_files import read_arrays, read_provenance
+from ddpm.records.status import is_evaluated
+from ddpm.records.traced_files import read_arrays, read_provenance
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Samples:
 
     Attributes:
         images: uint8 [n, C, H, W], by index; n is 0 if training diverged and left nothing to evaluate.
-        status: how training ended, as in `ddpm.status`.
+        status: how training ended, as in `ddpm.records.status`.
         provenance: of the first shard; all shards agree but in what may differ between machines.
         non_finite: samples with an infinite or NaN pixel, which the shards hold as mid-grey.
         x0_hat: uint8 [columns, n, C, H, W], or None if it was not kept or not asked for.

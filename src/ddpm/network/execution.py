@@ -1,4 +1,4 @@
-"""How a network is computed: the precision of its numbers, and whether its graph is compiled.
+"""How a network is computed: the precision of its numbers, compilation, and batches that exceed the memory.
 
 bfloat16 holds for the body of the U-Net alone. Its first and last convolution, the timestep's embedding,
 GroupNorm, swish, softmax and all that surrounds the network (loss, gradients, Adam, average, reverse process,
@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import logging
 from collections.abc import Iterator
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ddpm.network.layers import Upsample
 from ddpm.network.unet import UNet
+
+logger = logging.getLogger("ddpm")
 
 PRECISIONS = ("float32", "tf32", "bfloat16")
 
@@ -80,3 +83,57 @@ def round_weights(network: UNet) -> None:
         for module in part.modules():
             if isinstance(module, nn.Conv2d | nn.Linear) and module not in summed:
                 module.to(network.working_dtype)
+
+
+class BatchSplittingNetwork:
+    """Calls a trained network with whole batches, or in parts where a whole one exceeds the GPU's memory.
+
+    The parts are half as large as the call that failed, again and again if need be, and stay so for all calls
+    that follow. Noise belongs to images, not to batches, so the results are the same up to rounding; their
+    provenance tells the size (`provenance`).
+
+    Args:
+        network: in evaluation mode; no gradient passes through it here.
+
+    Attributes:
+        image_shape: the network's (C, H, W).
+        largest: images in one call; None as long as no batch has exceeded the memory.
+    """
+
+    def __init__(self, network: UNet) -> None:
+        self.network = network
+        self.image_shape = network.image_shape
+        self.largest: int | None = None
+
+    def __call__(self, x: Tensor, index: Tensor) -> Tensor:
+        """X_t float32 [B, C, H, W] and index int64 [B] to [B, output_multiple C, H, W].
+
+        Raises:
+            torch.OutOfMemoryError: a single image exceeds the memory.
+        """
+        while True:
+            # The error is gone, with all tensors that its frames held, before the next attempt.
+            if (result := self._attempt(x, index)) is not None:
+                return result
+            torch.cuda.empty_cache()
+
+    def _attempt(self, x: Tensor, index: Tensor) -> Tensor | None:
+        """The result, or None if the memory was exceeded and a smaller part can be tried."""
+        size = min(len(x), self.largest or len(x))
+        try:
+            pairs = zip(x.split(size), index.split(size), strict=True)
+            # A compiled network's output lies in memory that its next call overwrites.
+            parts = [self.network(*pair).clone() for pair in pairs]
+            return parts[0] if len(parts) == 1 else torch.cat(parts)
+        except torch.OutOfMemoryError:
+            if size == 1:
+                raise
+            self.largest = -(-size // 2)
+        logger.warning(
+            "%d images at once exceed the GPU's memory: going on with %d at once", size, self.largest
+        )
+        return None
+
+    def provenance(self) -> dict[str, int]:
+        """`network_batch`, the images in one call, if the batches of the settings exceeded the memory."""
+        return {} if self.largest is None else {"network_batch": self.largest}

@@ -14,19 +14,19 @@ from ddpm.network.normalised_swish import normalised_swish
 GROUP_NORM_EPSILON = 1e-6  # TensorFlow's default; torch's is 1e-5
 
 
-def timestep_embedding(index: Tensor, dimension: int) -> Tensor:
+def timestep_embedding(t: Tensor, dimension: int) -> Tensor:
     """Sinusoidal embedding of t - 1: sines, then cosines, of frequencies from 1 to 1e-4.
 
     Args:
-        index: int64 [B].
+        t: int64 [B].
         dimension: even.
 
     Returns:
         float32 [B, dimension].
     """
     half = dimension // 2
-    exponent = torch.arange(half, dtype=torch.float32, device=index.device) * (-math.log(10000) / (half - 1))
-    angle = index.float()[:, None] * torch.exp(exponent)[None]
+    exponent = torch.arange(half, dtype=torch.float32, device=t.device) * (-math.log(10000) / (half - 1))
+    angle = t.float()[:, None] * torch.exp(exponent)[None]
     return torch.cat([torch.sin(angle), torch.cos(angle)], dim=1)
 
 
@@ -39,9 +39,9 @@ class TimestepMLP(nn.Module):
         self.dense0 = nn.Linear(channels, 4 * channels)
         self.dense1 = nn.Linear(4 * channels, 4 * channels)
 
-    def forward(self, index: Tensor) -> Tensor:
+    def forward(self, t: Tensor) -> Tensor:
         """Index int64 [B] to float32 [B, 4 ch]."""
-        return self.dense1(functional.silu(self.dense0(timestep_embedding(index, self.channels))))
+        return self.dense1(functional.silu(self.dense0(timestep_embedding(t, self.channels))))
 
 
 class ResidualBlock(nn.Module):

@@ -81,9 +81,9 @@ class UNet(nn.Module):
         self.to(memory_format=self.layout)  # type: ignore[call-overload]
         initialise(self, seed)
 
-    def forward(self, x: Tensor, index: Tensor) -> Tensor:
-        """X_t float32 [B, C, H, W] and index int64 [B] (t - 1) to [B, output_multiple C, H, W]."""
-        embedding = functional.silu(self.temb(index))
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        """X_t float32 [B, C, H, W] and t int64 [B] in 0..T-1 to [B, output_multiple C, H, W]."""
+        embedding = functional.silu(self.temb(t))
         h = self.conv_in(x.contiguous(memory_format=self.layout))
         in_bfloat16 = self.working_dtype == torch.bfloat16
         with torch.autocast(x.device.type, torch.bfloat16, enabled=in_bfloat16):

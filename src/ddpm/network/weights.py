@@ -14,8 +14,8 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from ddpm.errors import DivergedError, WeightsError
-from ddpm.files import write_bytes
-from ddpm.status import is_evaluated
+from ddpm.records.files import write_bytes
+from ddpm.records.status import is_evaluated
 
 TRAINED = "trained"
 
@@ -36,7 +36,7 @@ def save_weights(path: str | Path, tensors: Mapping[str, Tensor], provenance: Ma
     Args:
         path: a .safetensors file.
         tensors: the averaged weights; empty if training diverged.
-        provenance: must hold `status`, as in `ddpm.status`.
+        provenance: must hold `status`, as in `ddpm.records.status`.
 
     Returns:
         the weights' hash, which is also kept in the file.

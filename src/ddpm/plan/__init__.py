@@ -1,1 +1,1 @@
-"""What a study costs before any of it is run: its jobs, their time, and their disk. Needs no torch."""
+"""What a study costs before any of it is run: its jobs, their time, memory and disk."""

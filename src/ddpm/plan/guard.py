@@ -5,9 +5,10 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 
+from ddpm.graph import dependencies
 from ddpm.plan.cost import Plan, speed_of_rate
 from ddpm.plan.jobs import Job
-from ddpm.study import Study, dependencies
+from ddpm.study import Study
 
 LIMIT_HOURS = 24.0
 # What one good core does in float32 convolutions; many cores do some times as much.

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from ddpm.errors import DDPMError, StudyError
-from ddpm.study import Study, layout
+from ddpm.graph import layout
+from ddpm.study import Study
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -90,7 +91,7 @@ def printed_inputs(dry_run: str) -> dict[str, tuple[str, ...]]:
 
 
 def wildcards(file: str) -> dict[str, str]:
-    """The wildcards of a file of a study by its path; none for a path that `ddpm.study.layout` lacks."""
+    """The wildcards of a file of a study by its path; none for a path that `ddpm.graph.layout` lacks."""
     matches = (expression.fullmatch(file) for expression in _expressions())
     return next((match.groupdict() for match in matches if match is not None), {})
 

@@ -16,7 +16,7 @@ from ddpm.network.execution import Execution
 from ddpm.plan.cost import Speed, features_flops, training_flops
 from ddpm.plan.network_cost import model_cost
 from ddpm.progress import Progress
-from ddpm.provenance import hardware
+from ddpm.records.provenance import hardware
 from ddpm.sampling.shards import initial_noise, step_noise
 from ddpm.study import Study
 from ddpm.training.batches import Batch
@@ -105,13 +105,13 @@ def _training_steps(training: Training, size: int) -> Iterator[None]:
     training.network.train()
     while True:
         whole = training.batches[training.updates]
-        training.update(Batch(whole.x_0[:size], whole.index[:size], whole.noise[:size]))
+        training.update(Batch(whole.x_0[:size], whole.t[:size], whole.noise[:size]))
         yield
 
 
 def _sampling_steps(study: Study, training: Training, size: int) -> Iterator[None]:
     """Reverse steps of `size` images, one at a time; they start again when the chain is finished."""
-    network, process = training.network.eval(), training.process
+    network, process = training.network.eval(), training.diffusion
     Execution(study.sampling.precision).apply(network)
     shape = training.network.image_shape
     index = torch.arange(size, device=process.beta.device)

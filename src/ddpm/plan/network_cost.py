@@ -68,11 +68,11 @@ def training_bytes(study: Study, model: str) -> int:
     settings = study.model(model)
     training, data = settings.training, study.datasets[settings.dataset]
     cost = model_cost(study, model, training.precision)
-    copies = WORKING_BYTES[training.precision] % FLOAT_BYTES
-    vectors = FLOAT_BYTES * (6 if training.gradient_clip_shards > 1 else 5) + copies
+    vectors = 6 if training.gradient_clip_shards > 1 else 5
+    of_parameter = FLOAT_BYTES * vectors + _copy_bytes(WORKING_BYTES[training.precision])
     images = training.batch_size // training.gradient_clip_shards
     data_bytes = data.split_sizes["train"] * math.prod(data.image_shape)
-    return vectors * cost.parameters + images * cost.kept + data_bytes
+    return of_parameter * cost.parameters + images * cost.kept + data_bytes
 
 
 def evaluation_bytes(study: Study, model: str, batch: int, precision: str) -> int:
@@ -100,8 +100,9 @@ def unet_cost(
     sizes = [(height >> level) * (width >> level) for level in range(len(network.channel_multipliers))]
     widths = [base * multiple for multiple in network.channel_multipliers]
     attends = [(height >> level) in network.attention_resolutions for level in range(len(widths))]
-    # The first convolution's output stays beside its copy in the working precision.
-    first = FLOAT_BYTES * base * sizes[0] if working < FLOAT_BYTES else 0
+    # The first convolution's output stays to the end; in bfloat16, beside its copy that waits for the way up.
+    first = base * sizes[0]
+    stays = first if working == FLOAT_BYTES else 0
 
     def block(inputs: int, outputs: int, level: int, attends: bool, waiting: int) -> NetworkCost:
         cost = _block(inputs, outputs, base, sizes[level], working, network.dropout > 0)
@@ -110,7 +111,7 @@ def unet_cost(
 
     cost = _linear(base, 4 * base) + _linear(4 * base, 4 * base) + _convolution(3, colours, base, sizes[0])
     # Elements of what waits for the way up: the last of them is what comes next on the way down.
-    inputs, skips, waiting = base, [base], [base * sizes[0]]
+    inputs, skips, waiting = base, [base], [first]
     for level, (size, outputs) in enumerate(zip(sizes, widths, strict=True)):
         for _ in range(network.residual_blocks):
             cost += block(inputs, outputs, level, attends[level], sum(waiting[:-1]))
@@ -124,9 +125,10 @@ def unet_cost(
             waiting.append(outputs * sizes[level + 1])
     cost += block(inputs, inputs, -1, True, sum(waiting)) + block(inputs, inputs, -1, False, sum(waiting))
     for level in reversed(range(len(widths))):
-        for _ in range(network.residual_blocks + 1):
+        entered = inputs * sizes[level]
+        for number in range(network.residual_blocks + 1):
             waiting.pop()
-            beside = sum(waiting) + inputs * sizes[level]
+            beside = max(sum(waiting), stays) + entered + (inputs * sizes[level] if number else 0)
             cost += block(inputs + skips.pop(), widths[level], level, attends[level], beside)
             inputs = widths[level]
         if level:
@@ -154,13 +156,14 @@ def _block(inputs: int, outputs: int, base: int, size: int, working: int, drops:
     cost += _kept(size * ((2 * FLOAT_BYTES + working) * (inputs + outputs) + outputs * drops))
     if inputs == outputs:
         return cost
-    return cost + _convolution(1, inputs, outputs, size) + _kept(size * inputs * (working % FLOAT_BYTES))
+    return cost + _convolution(1, inputs, outputs, size) + _kept(size * inputs * _copy_bytes(working))
 
 
 def _live(x: int, output: int, waiting: int, working: int, first: int) -> NetworkCost:
     """Within a block: what waits, x, its norm, and the convolution's output, or in bfloat16 x in float32."""
-    more = FLOAT_BYTES * x if working < FLOAT_BYTES else working * output
-    return NetworkCost(0, 0, live=working * (waiting + x) + FLOAT_BYTES * x + more + first)
+    if working < FLOAT_BYTES:
+        return NetworkCost(0, 0, live=working * (waiting + x) + FLOAT_BYTES * (2 * x + first))
+    return NetworkCost(0, 0, live=FLOAT_BYTES * (waiting + 2 * x + output))
 
 
 def _attention(channels: int, size: int, working: int) -> NetworkCost:
@@ -168,6 +171,11 @@ def _attention(channels: int, size: int, working: int) -> NetworkCost:
     projection = _convolution(1, channels, channels, size)
     products = NetworkCost(0, 2 * (2 * size * size * channels), size * channels * (FLOAT_BYTES + 5 * working))
     return _norm(channels) + projection + projection + projection + projection + products
+
+
+def _copy_bytes(working: int) -> int:
+    """Of a float32 number's copy in the working precision, where that is another."""
+    return working if working < FLOAT_BYTES else 0
 
 
 def _kept(count: int) -> NetworkCost:

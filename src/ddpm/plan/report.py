@@ -7,11 +7,12 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from ddpm.artefacts.published import Published
+from ddpm.graph import layout
 from ddpm.plan.cost import Plan
 from ddpm.plan.jobs import Job
 from ddpm.plan.network_cost import evaluation_bytes, model_cost, training_bytes, unet_cost
 from ddpm.plan.work import RULES
-from ddpm.study import Study, layout
+from ddpm.study import Study
 from ddpm.study.evaluation import LikelihoodSettings, SamplingSettings
 from ddpm.study.models import NetworkSettings
 

@@ -12,11 +12,11 @@ from pathlib import PurePath
 
 from ddpm.artefacts.figures.figure7 import SharedLatentsSettings
 from ddpm.artefacts.figures.interpolation import InterpolationSettings
+from ddpm.graph import dependencies
 from ddpm.plan.jobs import Job
 from ddpm.plan.network_cost import FLOAT_BYTES, model_cost
 from ddpm.resources.registry import FOLDER, read_registry
-from ddpm.study import Study, dependencies
-from ddpm.study.fingerprint import keeps_progress
+from ddpm.study import Study
 from ddpm.study.models import ModelSettings
 
 # Seconds that starting a job and reading its files take, and what else some do: rough, and small beside
@@ -123,7 +123,7 @@ def _sample(study: Study, job: Job) -> Work:
     model, sampling = study.model(job["model"]), study.sampling
     size = sampling.batch_size * sampling.batches_per_shard
     images = max(0, min(size, sampling.images - int(job["shard"]) * size))
-    arrays = 1 + (sampling.progressive_columns if keeps_progress(study, job["model"]) else 0)
+    arrays = 1 + (sampling.progressive_columns if study.keeps_progress(job["model"]) else 0)
     shape = study.datasets[model.dataset].image_shape
     evaluations = _sampling_evaluations(study, model, images)
     return Work(job["model"], evaluations=evaluations, bytes=images * math.prod(shape) * arrays)

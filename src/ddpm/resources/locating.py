@@ -1,16 +1,38 @@
-"""From a path to the file that is fetched there."""
+"""From a path under resources/ to the file that is fetched there: of the registry, or of Hugging Face."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from ddpm.resources.errors import ResourceError
-from ddpm.resources.hugging_face import hugging_face_file
+from ddpm.errors import ResourceError
 from ddpm.resources.registry import FOLDER, REGISTRY, read_registry, registered
-from ddpm.resources.remote_file import RemoteFile
+
+HUGGING_FACE = "https://huggingface.co"
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """What a download needs to know.
+
+    Attributes:
+        path: where the file goes.
+        urls: where it comes from, tried in order.
+        sha256: hash of its content, hexadecimal; None if unknown.
+        size: bytes; None if unknown.
+        headers: sent with each request, such as an authorisation.
+        hint: advice after a refusal by all servers.
+    """
+
+    path: Path
+    urls: tuple[str, ...]
+    sha256: str | None = None
+    size: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    hint: str = f"Mirrors stand in {REGISTRY}."
 
 
 def remote_file(path: str | Path) -> RemoteFile:
@@ -24,9 +46,32 @@ def remote_file(path: str | Path) -> RemoteFile:
         hint = f"; did you mean {FOLDER / path}?" if str(path) in read_registry() else f" (see {REGISTRY})"
         raise ResourceError(f"{path}: only files under {FOLDER}/ are fetched{hint}")
     if path.parts[1] == "huggingface":
-        return hugging_face_file(path)
+        return _hugging_face_file(path)
     entry = registered(path.relative_to(FOLDER).as_posix())
     return RemoteFile(path, tuple(entry.mirrors), entry.sha256, entry.bytes)
+
+
+def _hugging_face_file(path: Path) -> RemoteFile:
+    """The file behind `resources/huggingface/<owner>/<name>/<revision>/<file...>`.
+
+    The environment variables HF_ENDPOINT (another server) and HF_TOKEN (for a repository that asks for a
+    login) are heeded. Size and hash are unknown: whoever reads the file checks it.
+    """
+    if len(path.parts) < 6:
+        raise ResourceError(
+            f"{path}: must be resources/huggingface/<owner>/<name>/<revision>/<file>, "
+            "for example resources/huggingface/google/ddpm-cifar10-32/main/config.json"
+        )
+    owner, name, revision, *file = path.parts[2:]
+    endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/") or HUGGING_FACE
+    token = os.environ.get("HF_TOKEN", "")
+    return RemoteFile(
+        path,
+        (f"{endpoint}/{owner}/{name}/resolve/{revision}/{'/'.join(file)}",),
+        headers={"Authorization": f"Bearer {token}"} if token else {},
+        hint="Check the repository's name, revision and file; one that asks for a login needs HF_TOKEN in "
+        "the environment.",
+    )
 
 
 def fetched_names() -> str:

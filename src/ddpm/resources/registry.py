@@ -8,9 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
-from ddpm.errors import did_you_mean
-from ddpm.files import sha256
-from ddpm.resources.errors import ResourceError
+from ddpm.errors import ResourceError, did_you_mean
+from ddpm.records.files import sha256
 from ddpm.study.base import Count, Settings
 from ddpm.study.layers import YamlFile
 

@@ -149,7 +149,7 @@ def _chain(
     chain = {process.timesteps: x[0]}
     noise = lambda step: step_noise(seed, index, step, shape)  # noqa: E731
     for draw in reverse_process(process, network, x, process.timesteps, noise):
-        chain[draw.index] = draw.x[0]
+        chain[draw.t] = draw.x[0]
     return chain
 
 

@@ -95,7 +95,7 @@ def draw_batch(
     noise = lambda step: step_noise(seed, index, step, shape)  # noqa: E731
     for draw in reverse_process(process, network, x, timesteps, noise):
         x = draw.x
-        if timesteps - draw.index in keep:
+        if timesteps - draw.t in keep:
             kept.append(draw.x_0)
         if progress is not None:
             progress.advance(len(index))

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from ddpm.errors import did_you_mean
 from ddpm.study.base import Settings
-from ddpm.study.fingerprint import keeps_progress
 from ddpm.study.layers import Keys
 from ddpm.study.settings import Study
 
@@ -117,7 +116,7 @@ def _impossible_times(study: Study) -> Problems:
     columns = study.sampling.progressive_columns
     for model in study.models:
         timesteps = study.model(model).diffusion.timesteps
-        if keeps_progress(study, model) and columns > timesteps:
+        if study.keeps_progress(model) and columns > timesteps:
             keys = ("sampling", "progressive_columns")
             yield keys, f"{columns} columns, but T = {timesteps} for {model}"
 

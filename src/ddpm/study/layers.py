@@ -11,7 +11,7 @@ from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import YAMLError
 
 from ddpm.errors import StudyError
-from ddpm.study import layout
+from ddpm.graph import layout
 
 # The keys by which one of several kinds of settings is chosen.
 DISCRIMINATORS = ("source", "kind")

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import ValidationError
 
 from ddpm.errors import StudyError, did_you_mean
-from ddpm.study import layout
+from ddpm.graph import layout
 from ddpm.study.base import Settings
 from ddpm.study.checks import problems
 from ddpm.study.layers import DISCRIMINATORS, Keys, StudyFile, merge

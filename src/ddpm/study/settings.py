@@ -64,3 +64,11 @@ class Study(Settings):
             KeyError: no such model.
         """
         return self.model(model).sampling_seeds or self.sampling.seeds
+
+    def keeps_progress(self, model: str) -> bool:
+        """True if an artefact shows the model's x0-hat over the reverse process (figures 6, 10, 14)."""
+        return any(
+            model in self.artefacts.models_of(name)
+            for name in ("figure6", "figure10", "figure14")
+            if name in self.artefacts.chosen
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from ddpm.training.processes import Processes
+from ddpm.training.ranks import Ranks
 
 # A GPU works behind its processor; asking at each update would let neither run ahead.
 SECONDS_BETWEEN_QUESTIONS = {"cpu": 0.0, "cuda": 1.0}
@@ -17,12 +17,12 @@ class StopAgreement:
     same update.
 
     Args:
-        processes: those that train together.
+        ranks: the processes that train together.
         device: "cpu" (asks after each update) or "cuda" (about once a second).
     """
 
-    def __init__(self, processes: Processes, device: str) -> None:
-        self._processes, self._between = processes, SECONDS_BETWEEN_QUESTIONS.get(device, 0.0)
+    def __init__(self, ranks: Ranks, device: str) -> None:
+        self._ranks, self._between = ranks, SECONDS_BETWEEN_QUESTIONS.get(device, 0.0)
         self._interval, self._since, self._asked_at = 1, 0, time.monotonic()
 
     def after_update(self, own: int | None) -> int | None:
@@ -31,13 +31,13 @@ class StopAgreement:
         Args:
             own: the number of the signal that this process got; None if it got none.
         """
-        if self._processes.count == 1:
+        if self._ranks.count == 1:
             return own
         self._since += 1
         if self._since < self._interval:
             return None
         now = time.monotonic()
-        number, seconds = self._processes.largest(own or 0, (now - self._asked_at) / self._since)
+        number, seconds = self._ranks.largest(own or 0, (now - self._asked_at) / self._since)
         # At most doubled: the first updates only seem fast, as they are queued before the GPU has begun.
         self._interval = max(1, min(2 * self._interval, int(self._between / max(seconds, 1e-9))))
         self._since, self._asked_at = 0, now

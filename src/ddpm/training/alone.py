@@ -12,8 +12,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from ddpm.locks import NoLocksError, SignedLock
-from ddpm.training.processes import ALONE, Processes
+from ddpm.records.locks import NoLocksError, SignedLock
+from ddpm.training.ranks import ALONE, Ranks
 from ddpm.training.signals import Stopped, StopRequest
 
 logger = logging.getLogger("ddpm")
@@ -24,15 +24,16 @@ _SECONDS_BETWEEN_LINES = 300.0
 
 
 @contextlib.contextmanager
-def alone(path: str | Path, title: str, processes: Processes = ALONE) -> Iterator[None]:
+def alone(path: str | Path, title: str, ranks: Ranks = ALONE) -> Iterator[None]:
     """Holds a run's folder for this trainer; waits as long as another one holds it.
 
     Of several processes the first takes the lock; the others wait with it. Where the file system knows no
     locks, says so and goes on.
 
     Args:
-        path: of the lock's file, which is removed at the end. It lies beside the run's folder, which may be
-        renamed. title: of the run, for messages. processes: those that train together.
+        path: of the lock's file, which is removed at the end; beside the run's folder, which may be renamed.
+        title: of the run, for messages.
+        ranks: the processes that train together.
 
     Raises:
         Stopped: a signal came while waiting.
@@ -43,10 +44,10 @@ def alone(path: str | Path, title: str, processes: Processes = ALONE) -> Iterato
     waiting = _Waiting(lock, title)
     try:
         with StopRequest() as stop:
-            while not processes.of_first(processes.first and _taken(lock, title)):
+            while not ranks.of_first(ranks.first and _taken(lock, title)):
                 if stop.signal is not None:
                     break
-                if processes.first:
+                if ranks.first:
                     waiting.say()
                 time.sleep(_PAUSE)
             if stop.signal is not None:

@@ -21,13 +21,13 @@ UPDATES_AT_ONCE = 16
 
 @dataclasses.dataclass(frozen=True)
 class Batch:
-    """x_0 float32 [B, C, H, W] in [-1, 1], index int64 [B] (t - 1), noise float32 [B, C, H, W].
+    """x_0 float32 [B, C, H, W] in [-1, 1], t int64 [B] in 0..T-1, noise float32 [B, C, H, W].
 
     `first` is the place of its first image in the update's whole batch, of which it may be a part.
     """
 
     x_0: Tensor
-    index: Tensor
+    t: Tensor
     noise: Tensor
     first: int = 0
 
@@ -35,7 +35,7 @@ class Batch:
         """The batch in `count` consecutive parts of one size; `count` must divide B."""
         size = len(self.x_0) // count
         places = range(self.first, self.first + len(self.x_0), size)
-        parts = [tensor.split(size) for tensor in (self.x_0, self.index, self.noise)]
+        parts = [tensor.split(size) for tensor in (self.x_0, self.t, self.noise)]
         return [Batch(*tensors) for tensors in zip(*parts, places, strict=True)]
 
 
@@ -74,14 +74,14 @@ class Batches:
 
     def __getitem__(self, update: int) -> Batch:
         block, within = divmod(update, UPDATES_AT_ONCE)
-        mirrored, index, noise = self._drawn(block)
+        mirrored, t, noise = self._drawn(block)
         x_0 = to_model(self._pixels(update))
         if mirrored is not None:
             x_0 = torch.where(mirrored[within, :, None, None, None], x_0.flip(-1), x_0)
-        return Batch(x_0, index[within], noise[within], self.part.start)
+        return Batch(x_0, t[within], noise[within], self.part.start)
 
     def _draw(self, block: int) -> tuple[Tensor | None, Tensor, Tensor]:
-        """Flips (None for none), timesteps' indices and noise of a block of updates, [updates, B, ...]."""
+        """Flips (None for none), timesteps and noise of a block of updates, [updates, B, ...]."""
         device, count = self.images.device, len(self.part)
         first = block * UPDATES_AT_ONCE
         updates = torch.arange(first, first + UPDATES_AT_ONCE, device=device).repeat_interleave(count)
@@ -90,10 +90,10 @@ class Batches:
         mirrored = None
         if self.flip:
             mirrored = integers(self.seed, Stream.FLIP, places, updates, 2).bool().view(drawn)
-        index = integers(self.seed, Stream.TIMESTEP, places, updates, self.timesteps).view(drawn)
+        t = integers(self.seed, Stream.TIMESTEP, places, updates, self.timesteps).view(drawn)
         shape = self.images.image_shape
         noise = normal(self.seed, Stream.TRAINING_NOISE, places, updates, shape)
-        return mirrored, index, noise.view(*drawn, *shape)
+        return mirrored, t, noise.view(*drawn, *shape)
 
     def _pixels(self, update: int) -> Tensor:
         if update != self._next_in_stream:

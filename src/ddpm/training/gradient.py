@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ddpm.training.batches import Batch
 from ddpm.training.flat_parameters import FlatParameters
-from ddpm.training.processes import ALONE, Processes
+from ddpm.training.ranks import ALONE, Ranks
 
 
 def clipped_gradient(
@@ -24,7 +24,7 @@ def clipped_gradient(
     batch: Batch,
     largest: float | None,
     shards: int,
-    processes: Processes = ALONE,
+    ranks: Ranks = ALONE,
 ) -> tuple[Tensor, Tensor]:
     """Leaves the gradient of an update in `parameters`: the mean over shards of each one's clipped gradient.
 
@@ -37,14 +37,14 @@ def clipped_gradient(
         batch: the update's batch, or this process's part of it.
         largest: the largest global norm of a shard's gradient; None for no clipping.
         shards: parts of the whole batch, 1 for the whole; otherwise a multiple of the number of processes.
-        processes: those that share the batch.
+        ranks: the processes that share the batch.
 
     Returns:
         the mean loss, and the mean over shards of the norms before clipping; scalars without a gradient,
         equal in all processes.
     """
     losses, norms, total = [], [], None
-    own_shards = max(1, shards // processes.count)
+    own_shards = max(1, shards // ranks.count)
     for part in batch.shards(own_shards):
         loss = mean_loss(part)
         loss.backward()
@@ -54,8 +54,8 @@ def clipped_gradient(
             total = parameters.take_gradient(total)
     if total is not None:
         parameters.set_gradient(total / own_shards)
-    processes.mean_(parameters.gradient)
+    ranks.mean_(parameters.gradient)
     if shards == 1:
         norms.append(parameters.clip_gradient(largest))
-    loss, norm = processes.mean_(torch.stack([torch.stack(losses).mean(), torch.stack(norms).mean()]))
+    loss, norm = ranks.mean_(torch.stack([torch.stack(losses).mean(), torch.stack(norms).mean()]))
     return loss, norm

@@ -16,7 +16,7 @@ from torch import distributed as dist
 
 from ddpm.errors import StudyError
 from ddpm.study import Study
-from ddpm.training.processes import ALONE, Processes, or_lost
+from ddpm.training.ranks import ALONE, Ranks, or_lost
 
 # A process that does not answer ends the run after this time; saving a state takes seconds.
 TIMEOUT = datetime.timedelta(minutes=5)
@@ -68,7 +68,7 @@ def require_gpus(count: int) -> None:
 
 
 @contextlib.contextmanager
-def joined(device: str) -> Iterator[Processes]:
+def joined(device: str) -> Iterator[Ranks]:
     """This process among those that torchrun started, or alone.
 
     Args:
@@ -94,7 +94,7 @@ def joined(device: str) -> Iterator[Processes]:
         dist.init_process_group("nccl" if device == "cuda" else "gloo", timeout=TIMEOUT)
         # Flags and hashes go between processors, so that they do not wait for the GPUs.
         control = dist.new_group(backend="gloo", timeout=TIMEOUT) if device == "cuda" else None
-    yield Processes(rank, count, control)
+    yield Ranks(rank, count, control)
     # Not after an error: taking leave would wait for processes that may be gone.
     dist.destroy_process_group()
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ddpm.errors import StateError
-from ddpm.training.processes import LOST_STATUS
+from ddpm.training.ranks import LOST_STATUS
 from ddpm.training.signals import SIGNALS, Stopped
 
 if TYPE_CHECKING:

@@ -1,5 +1,14 @@
 """Algorithm 1 with the paper's optimiser: updates from wherever the saved state stands to the last.
 
+    repeat                                             `Training.run`: `steps` updates
+      x_0 ~ q(x_0)                                     `Batches`: an image, perhaps mirrored, in [-1, 1]
+      t ~ Uniform({1, ..., T})                         `Batches`: t - 1
+      epsilon ~ N(0, I)                                `Batches`: noise
+      gradient step on || epsilon - epsilon_theta(     `training_losses` (or another target, or a term of
+        sqrt(abar_t) x_0                               the bound), `clipped_gradient`, `Adam.step`; then
+        + sqrt(1 - abar_t) epsilon, t) ||^2            `update_ema`: the average is what is evaluated
+    until converged
+
 Several processes train as one: each computes the gradient of its part of the batch, all make the same
 update of the weights from the mean gradient, and the first alone reads and writes files. All keep the
 average too: it takes no longer than if one did, and leaves nothing to hand over.
@@ -33,7 +42,7 @@ from ddpm.training.ema import ema_decay, update_ema
 from ddpm.training.flat_parameters import FlatParameters
 from ddpm.training.gradient import clipped_gradient
 from ddpm.training.optimiser import Adam, learning_rate
-from ddpm.training.processes import ALONE, Processes
+from ddpm.training.ranks import ALONE, Ranks
 from ddpm.training.signals import Stopped, StopRequest
 from ddpm.training.state import SavedState, StateFolder
 
@@ -56,39 +65,34 @@ class Training:
     Args:
         network: the U-Net with its initial weights, on the device that trains; from now on it computes as the
             settings say.
-        process: the diffusion process, on the same device.
+        diffusion: the diffusion process, on the same device.
         loss: "mse" or "kl".
         settings: the training settings.
         images: uint8 [N, C, H, W], for the same device.
         seed: of batches, flips, timesteps, noise and dropout.
-        processes: those that train together; their number divides the batch and its shards.
+        ranks: the processes that train together; their number divides the batch and its shards.
     """
 
     def __init__(
         self,
         network: UNet,
-        process: GaussianDiffusion,
+        diffusion: GaussianDiffusion,
         loss: str,
         settings: TrainingSettings,
         images: Images | Tensor,
         seed: int,
-        processes: Processes = ALONE,
+        ranks: Ranks = ALONE,
     ) -> None:
-        self.network, self.process, self.loss, self.settings, self.seed = (
-            network,
-            process,
-            loss,
-            settings,
-            seed,
-        )
-        self.processes, self.device = processes, images.device
+        self.network, self.diffusion, self.loss = network, diffusion, loss
+        self.settings, self.seed = settings, seed
+        self.ranks, self.device = ranks, images.device
         self.batches = Batches(
             images,
-            process.timesteps,
+            diffusion.timesteps,
             settings.batch_size,
             settings.flip,
             seed,
-            processes.part(settings.batch_size),
+            ranks.part(settings.batch_size),
         )
         self.execution = Execution(settings.precision, settings.compiled)
         self.execution.apply(network)
@@ -110,7 +114,7 @@ class Training:
             batch,
             self.settings.gradient_clip,
             self.settings.gradient_clip_shards,
-            self.processes,
+            self.ranks,
         )
         rate = learning_rate(self.updates, self.settings.learning_rate, self.settings.warmup_steps)
         self.adam.step(self.updates, rate)
@@ -121,7 +125,7 @@ class Training:
 
     def _mean_loss(self, batch: Batch) -> Tensor:
         self.dropout.fill(self.updates, batch.first, len(batch.x_0), batch.x_0.device)
-        losses = training_losses(self.process, self.network, self.loss, batch.x_0, batch.index, batch.noise)
+        losses = training_losses(self.diffusion, self.network, self.loss, batch.x_0, batch.t, batch.noise)
         return losses.mean()
 
     def run(self, states: StateFolder, title: str, checkpoints: Checkpoints | None = None) -> Outcome:
@@ -140,12 +144,12 @@ class Training:
             LostProcess: another process ended.
         """
         self._start(states)
-        agreement = StopAgreement(self.processes, self.device.type)
+        agreement = StopAgreement(self.ranks, self.device.type)
         saved_at = time.monotonic()
         with StopRequest() as stop, self._progress(title) as progress:
             while self.updates < self.settings.steps and not self._has_diverged():
                 self.update(self.batches[self.updates])
-                if checkpoints is not None and self.processes.first and self.updates in checkpoints.steps:
+                if checkpoints is not None and self.ranks.first and self.updates in checkpoints.steps:
                     checkpoints.after(self.updates, self.parameters.views(self.average))
                 if self.updates % self.settings.log_every == 0:
                     self.curve.close_interval()
@@ -153,7 +157,7 @@ class Training:
                     progress.advance(note=self.curve.note())
                 if (number := agreement.after_update(stop.signal)) is not None:
                     self.save(states)
-                    self.processes.wait_for_all()
+                    self.ranks.wait_for_all()
                     raise Stopped(128 + number)
                 if time.monotonic() - saved_at > 60 * self.settings.save_every_minutes:
                     self.save(states)
@@ -169,35 +173,35 @@ class Training:
 
     def _start(self, states: StateFolder) -> None:
         """Continues from the first process's saved state, if there is one."""
-        self.processes.require_same("settings or data", states.fingerprint)
+        self.ranks.require_same("settings or data", states.fingerprint)
         self._require_same_weights()
-        saved = states.load() if self.processes.first else None
+        saved = states.load() if self.ranks.first else None
         if saved is not None:
             self.load(saved)
-        if self.processes.count > 1:
+        if self.ranks.count > 1:
             first, second = self.adam.moments
             vectors = [self.parameters.vector.detach(), self.average, first, second]
-            self.processes.copy_first_([*vectors, *self.curve.accumulated])
-            self.updates = self.processes.of_first(self.updates)
+            self.ranks.copy_first_([*vectors, *self.curve.accumulated])
+            self.updates = self.ranks.of_first(self.updates)
             self.adam.load_state(first, second, self.updates)
         self.network.train()
         if self.execution.compiled and self.updates < self.settings.steps:
             require_compiled_gradients(self.parameters, self._mean_loss, self.batches[self.updates])
 
     def _require_same_weights(self) -> None:
-        if self.processes.count > 1:
+        if self.ranks.count > 1:
             vectors = {"weights": self.parameters.vector, "average": self.average}
-            self.processes.require_same("weights", weights_hash(vectors))
+            self.ranks.require_same("weights", weights_hash(vectors))
 
     def _progress(self, title: str) -> contextlib.AbstractContextManager[Progress | None]:
         """Shown by the first process alone, if there is something left to do."""
-        if not self.processes.first or self.updates >= self.settings.steps:
+        if not self.ranks.first or self.updates >= self.settings.steps:
             return contextlib.nullcontext()
         return Progress(title, self.settings.steps, "steps", done=self.updates)
 
     def save(self, states: StateFolder) -> None:
         """Saves weights, average, moments and the curve, if this is the first process."""
-        if self.processes.first:
+        if self.ranks.first:
             states.save(SavedState(self.state(), self.updates))
 
     def state(self) -> dict[str, Tensor]:

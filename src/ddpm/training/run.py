@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 from ddpm.data.store import read_manifest
 from ddpm.errors import DDPMError, StateError
-from ddpm.files import link_or_copy, require_writable, write_text
+from ddpm.graph import layout
+from ddpm.graph.fingerprint import continued_fingerprint, training_fingerprint
 from ddpm.network.weights import TRAINED, read_weights, save_weights
-from ddpm.study import Study, layout
-from ddpm.study.fingerprint import continued_fingerprint, training_fingerprint
-from ddpm.traced_files import read_frame, read_provenance, write_frame
+from ddpm.records.files import link_or_copy, require_writable, write_text
+from ddpm.records.traced_files import read_frame, read_provenance, write_frame
+from ddpm.study import Study
 from ddpm.training.state import StateFolder
 
 if TYPE_CHECKING:

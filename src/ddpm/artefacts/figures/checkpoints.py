@@ -12,8 +12,8 @@ import numpy as np
 
 from ddpm.artefacts import artefact
 from ddpm.artefacts.figures.style import INK, LINES, PAGE_WIDTH, SERIES, chart, label_decades, label_steps
-from ddpm.status import has_diverged
-from ddpm.study.dependencies import Inputs, checkpoint_rows, training_runs
+from ddpm.graph.dependencies import Inputs, checkpoint_rows, training_runs
+from ddpm.records.status import has_diverged
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -108,7 +108,7 @@ def _read(study: Study, model: str, seed: int) -> Run:
     """A run's FID at each of its checkpoints; the step of a file follows from its place in the list."""
     import pandas as pd
 
-    from ddpm.measurements import read_measurements
+    from ddpm.records.measurements import read_measurements
 
     settings = study.model(model)
     files = [read_measurements([path]) for path in checkpoint_rows(study, model, seed)]

@@ -14,15 +14,15 @@ from ddpm.artefacts.figures import style
 from ddpm.artefacts.figures.page import DPI, Page
 from ddpm.artefacts.figures.reading import status_of
 from ddpm.errors import DataError
-from ddpm.files import atomic_path, sha256, write_text
-from ddpm.measurements import SCHEMA, read_measurements
-from ddpm.provenance import git_commit
-from ddpm.status import is_evaluated
-from ddpm.study import layout
-from ddpm.study.dependencies import artefact_inputs
-from ddpm.study.fingerprint import artefact_fingerprint
+from ddpm.graph import layout
+from ddpm.graph.dependencies import artefact_inputs
+from ddpm.graph.fingerprint import artefact_fingerprint
+from ddpm.records.files import atomic_path, sha256, write_text
+from ddpm.records.measurements import SCHEMA, read_measurements
+from ddpm.records.provenance import git_commit
+from ddpm.records.status import is_evaluated
+from ddpm.records.traced_files import read_provenance
 from ddpm.study.settings import Study
-from ddpm.traced_files import read_provenance
 
 # Without dates and versions of programs, so that equal inputs give equal bytes.
 _METADATA: dict[str, dict[str, Any]] = {

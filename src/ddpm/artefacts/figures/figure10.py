@@ -12,9 +12,9 @@ from ddpm.artefacts import artefact
 from ddpm.artefacts.figures.reading import divergence
 from ddpm.artefacts.figures.style import OURS, PAGE_WIDTH, PAPER, chart
 from ddpm.artefacts.published import read_published
-from ddpm.status import has_diverged
-from ddpm.study import layout
-from ddpm.study.dependencies import PUBLISHED, Inputs, fill, first_run
+from ddpm.graph import layout
+from ddpm.graph.dependencies import PUBLISHED, Inputs, fill, first_run
+from ddpm.records.status import has_diverged
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +50,7 @@ def _inputs(study: Study, settings: artefact.ModelArtefactSettings) -> Inputs:
 
 
 def _draw(study: Study, settings: artefact.ModelArtefactSettings, inputs: Inputs, heading: str) -> Figure:
-    from ddpm.measurements import read_measurements
+    from ddpm.records.measurements import read_measurements
 
     rows, published = read_measurements(inputs["rows"]), read_published(inputs["published"][0])
     ours = {metric: _measured(rows, metric) for metric in _METRICS}

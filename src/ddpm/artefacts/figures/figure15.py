@@ -11,9 +11,9 @@ from ddpm.artefacts.figures.grid import Grid
 from ddpm.artefacts.figures.page import Margins, Page, resolution
 from ddpm.artefacts.figures.reading import read_images
 from ddpm.artefacts.figures.style import LABEL_SIZE, PAGE_WIDTH
-from ddpm.study import layout
+from ddpm.graph import layout
+from ddpm.graph.dependencies import Inputs, fill
 from ddpm.study.base import Count
-from ddpm.study.dependencies import Inputs, fill
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

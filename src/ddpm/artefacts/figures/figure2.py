@@ -12,10 +12,10 @@ from ddpm.artefacts.figures.grid import enlarged
 from ddpm.artefacts.figures.page import Page, resolution
 from ddpm.artefacts.figures.reading import read_images, status_of
 from ddpm.artefacts.figures.style import FAINT, INK, SMALL_SIZE
-from ddpm.status import is_evaluated
-from ddpm.study import layout
+from ddpm.graph import layout
+from ddpm.graph.dependencies import Inputs, fill
+from ddpm.records.status import is_evaluated
 from ddpm.study.base import Count
-from ddpm.study.dependencies import Inputs, fill
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,7 +39,7 @@ class TrajectorySettings(artefact.ModelArtefactSettings):
 
 def _draw(study: Study, settings: TrajectorySettings, inputs: Inputs, heading: str) -> Figure:
     """The graphical model below one chain; without thumbnails if the model diverged."""
-    from ddpm.traced_files import read_arrays
+    from ddpm.records.traced_files import read_arrays
 
     [path] = inputs["chains"]
     status = status_of(path)

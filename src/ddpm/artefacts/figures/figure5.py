@@ -11,7 +11,7 @@ from ddpm.artefacts import artefact
 from ddpm.artefacts.figures.reading import divergence, status_of
 from ddpm.artefacts.figures.style import OURS, PAGE_WIDTH, PAPER, SMALL_SIZE, chart
 from ddpm.artefacts.published import read_published
-from ddpm.study.dependencies import PUBLISHED, Inputs, rate_distortion
+from ddpm.graph.dependencies import PUBLISHED, Inputs, rate_distortion
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +26,7 @@ _RMSE, _RATE = "distortion (RMSE, 0\u2013255)", "rate (bits/dim)"
 
 
 def _draw(study: Study, settings: artefact.ModelArtefactSettings, inputs: Inputs, heading: str) -> Figure:
-    from ddpm.traced_files import read_frame
+    from ddpm.records.traced_files import read_frame
 
     [path], model = inputs["rate_distortion"], study.model(settings.model)
     published = read_published(inputs["published"][0])

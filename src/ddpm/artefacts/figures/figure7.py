@@ -12,9 +12,9 @@ from ddpm.artefacts.figures.grid import Grid
 from ddpm.artefacts.figures.page import Margins, Page, Resolution, resolution
 from ddpm.artefacts.figures.reading import read_images
 from ddpm.artefacts.figures.style import LABEL_SIZE, PAGE_WIDTH, VERMILION
-from ddpm.study import layout
+from ddpm.graph import layout
+from ddpm.graph.dependencies import Inputs, fill
 from ddpm.study.base import Count
-from ddpm.study.dependencies import Inputs, fill
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,7 +33,7 @@ class SharedLatentsSettings(artefact.ModelArtefactSettings):
 
 
 def _draw(study: Study, settings: SharedLatentsSettings, inputs: Inputs, heading: str) -> Figure:
-    from ddpm.traced_files import read_arrays
+    from ddpm.records.traced_files import read_arrays
 
     [path] = inputs["chains"]
     images = read_images(path, latents=4, samples=5)

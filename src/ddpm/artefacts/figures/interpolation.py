@@ -14,8 +14,8 @@ from ddpm.artefacts.figures.page import Margins, Page, Resolution, resolution
 from ddpm.artefacts.figures.reading import read_images
 from ddpm.artefacts.figures.schematic import draw_schematic
 from ddpm.artefacts.figures.style import PAGE_WIDTH
-from ddpm.study import layout
-from ddpm.study.dependencies import Inputs, fill
+from ddpm.graph import layout
+from ddpm.graph.dependencies import Inputs, fill
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -106,7 +106,7 @@ def _draw_figure9(study: Study, settings: InterpolationSettings, inputs: Inputs,
 
 
 def _read(path: str) -> Interpolations:
-    from ddpm.traced_files import read_arrays
+    from ddpm.records.traced_files import read_arrays
 
     arrays = read_arrays(path, "steps", "lambdas")
     images = read_images(path, sources=5, interpolations=6)

@@ -9,8 +9,8 @@ from ddpm.artefacts.figures.grid import Grid
 from ddpm.artefacts.figures.page import Margins, Page, resolution
 from ddpm.artefacts.figures.reading import first_chains
 from ddpm.artefacts.figures.style import LABEL_SIZE, PAGE_WIDTH
+from ddpm.graph.dependencies import Inputs, first_shards
 from ddpm.study.base import Count
-from ddpm.study.dependencies import Inputs, first_shards
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ddpm.errors import DataError
-from ddpm.status import has_diverged, is_evaluated
+from ddpm.records.status import has_diverged, is_evaluated
 
 
 def status_of(path: str) -> str:
@@ -16,7 +16,7 @@ def status_of(path: str) -> str:
     Raises:
         DataError: the file is missing or damaged.
     """
-    from ddpm.traced_files import read_provenance
+    from ddpm.records.traced_files import read_provenance
 
     return str(read_provenance(path).get("status", "trained"))
 
@@ -34,7 +34,7 @@ def read_images(path: str, **dimensions: int) -> dict[str, np.ndarray]:
     Raises:
         DataError: the file is missing or damaged, or an array is not uint8 [..., 1 or 3, H, W].
     """
-    from ddpm.traced_files import read_arrays
+    from ddpm.records.traced_files import read_arrays
 
     arrays = read_arrays(path, *dimensions)
     for name, array in arrays.items():
@@ -66,7 +66,7 @@ def first_chains(paths: Sequence[str], count: int) -> tuple[np.ndarray, np.ndarr
     Raises:
         DataError: a shard is missing or damaged, or the shards hold fewer chains.
     """
-    from ddpm.traced_files import read_arrays
+    from ddpm.records.traced_files import read_arrays
 
     x0_hat = np.concatenate([read_images(path, x0_hat=5)["x0_hat"] for path in paths], axis=1)
     return x0_hat[:, _first(paths, count)], read_arrays(paths[0], "reverse_steps")["reverse_steps"]
@@ -74,7 +74,7 @@ def first_chains(paths: Sequence[str], count: int) -> tuple[np.ndarray, np.ndarr
 
 def _first(paths: Sequence[str], count: int) -> np.ndarray:
     """Positions of the samples 0..count-1 in the concatenated shards."""
-    from ddpm.traced_files import read_arrays
+    from ddpm.records.traced_files import read_arrays
 
     index = np.concatenate([read_arrays(path, "index")["index"] for path in paths])
     order = np.argsort(index, kind="stable")[:count]

@@ -12,9 +12,9 @@ import numpy as np
 from ddpm.artefacts import artefact
 from ddpm.artefacts.figures.reading import status_of
 from ddpm.artefacts.figures.style import LINES, PAGE_WIDTH, SERIES, chart, label_decades, label_steps
-from ddpm.status import has_diverged
-from ddpm.study import layout
-from ddpm.study.dependencies import Inputs, fill, training_runs
+from ddpm.graph import layout
+from ddpm.graph.dependencies import Inputs, fill, training_runs
+from ddpm.records.status import has_diverged
 from ddpm.study.models import DiffusionSettings
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def _inputs(study: Study, settings: artefact.CurvesSettings) -> Inputs:
 
 
 def _draw(study: Study, settings: artefact.CurvesSettings, inputs: Inputs, heading: str) -> Figure:
-    from ddpm.traced_files import read_frame
+    from ddpm.records.traced_files import read_frame
 
     runs = []
     for run, path in zip(training_runs(study, settings.models), inputs["curves"], strict=True):

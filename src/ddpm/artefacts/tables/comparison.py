@@ -14,7 +14,7 @@ from ddpm.artefacts.tables.pairs import compared_numbers
 from ddpm.artefacts.tables.table import BuiltTable, cell_trace, joined
 from ddpm.artefacts.tables.verdict import Compared
 from ddpm.artefacts.tables.view import Cell, Column, Line, View, grouped
-from ddpm.study.dependencies import PUBLISHED, Inputs, artefact_inputs
+from ddpm.graph.dependencies import PUBLISHED, Inputs, artefact_inputs
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -21,7 +21,7 @@ def with_gap(rows: pd.DataFrame) -> pd.DataFrame:
     its n is the smaller one. A run without one of the NLLs has no gap; that of a diverged run is NaN.
 
     Args:
-        rows: columns of `ddpm.measurements.SCHEMA`.
+        rows: columns of `ddpm.records.measurements.SCHEMA`.
     """
     import pandas as pd
 
@@ -44,7 +44,7 @@ def with_parameters(rows: pd.DataFrame, study: Study, model: str) -> pd.DataFram
     """Measurements with a row for each training run of a model: its network's parameters, in millions.
 
     Args:
-        rows: columns of `ddpm.measurements.SCHEMA`.
+        rows: columns of `ddpm.records.measurements.SCHEMA`.
         study: the study.
         model: a key of `models`.
     """

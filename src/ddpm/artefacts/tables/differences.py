@@ -13,8 +13,8 @@ SPLIT_SIZES = {"train": 50_000, "test": 10_000}
 INCEPTION_SPLITS = 10
 TIMESTEPS = 1000
 
-OF_SAMPLES = ("IS", "FID", "KID", "precision", "recall")
-PUBLISHED = ("IS", "FID")
+_OF_SAMPLES = ("IS", "FID", "KID", "precision", "recall")
+_PUBLISHED = ("IS", "FID")
 
 
 def of_measurement(study: Study, model: str, metric: str, n: int | None = None) -> list[str]:
@@ -26,11 +26,11 @@ def of_measurement(study: Study, model: str, metric: str, n: int | None = None) 
     Args:
         study: the study.
         model: the model that was measured.
-        metric: what was measured, as in `ddpm.measurements.Measurement`.
+        metric: what was measured, as in `ddpm.records.measurements.Measurement`.
         n: number of samples, for metrics of samples; None for those that the study asks for.
     """
     found = _of_data(study, model)
-    if metric in OF_SAMPLES:
+    if metric in _OF_SAMPLES:
         found += _of_features(study)
         n = study.sampling.images if n is None else n
         if n != SAMPLES:
@@ -60,10 +60,12 @@ def fewer_images(study: Study, model: str, metric: str, split: str | None, n: in
         "" if it is not, and for numbers that stand beside none of the paper's whatever their n: of other
         data, of other features, or of a metric that the paper does not give.
     """
-    if _of_data(study, model) or (metric in OF_SAMPLES and (metric not in PUBLISHED or _of_features(study))):
+    if _of_data(study, model) or (
+        metric in _OF_SAMPLES and (metric not in _PUBLISHED or _of_features(study))
+    ):
         return ""
-    images = "samples" if metric in OF_SAMPLES else f"{split or 'test'} images"
-    whole = SAMPLES if metric in OF_SAMPLES else SPLIT_SIZES[split or "test"]
+    images = "samples" if metric in _OF_SAMPLES else f"{split or 'test'} images"
+    whole = SAMPLES if metric in _OF_SAMPLES else SPLIT_SIZES[split or "test"]
     return "" if n is None or n >= whole else f"{n:,} of {whole:,} {images}"
 
 

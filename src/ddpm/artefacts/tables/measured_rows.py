@@ -31,7 +31,7 @@ class MeasuredRows:
 
     Args:
         study: the study.
-        rows: the measurements, columns of `ddpm.measurements.SCHEMA`.
+        rows: the measurements, columns of `ddpm.records.measurements.SCHEMA`.
         models: model of each row of the table.
         measures: the columns.
 
@@ -141,7 +141,18 @@ def csv_frame(rows: Sequence[Mapping[str, Any]], columns: Iterable[str]) -> pd.D
 def cell_of(
     measure: Measure, found: Summary, best: bool = False, bound: str = "", fewer: bool = False
 ) -> Cell:
-    """One measured number as shown; `fewer` marks one of fewer images than the paper's."""
-    spread = found.spread if measure.within else found.sampling_spread
-    spreads = (spread, found.seed_spread) if measure.shows_spreads else (math.nan, math.nan)
-    return Cell(numbers.measured(found.value, measure.decimals, *spreads, bound, fewer), best)
+    """One measured number as shown, blank if it is missing.
+
+    After it ± its spread within a run or over sampling seeds, as in the paper, and [±] that over training
+    seeds; `fewer` marks one of fewer images than the paper's with a †.
+    """
+    if not math.isfinite(found.value):
+        return Cell("", best)
+    text = numbers.bounded(numbers.decimal(found.value, measure.decimals) + numbers.FEWER * fewer, bound)
+    if measure.shows_spreads:
+        text += numbers.plus_minus(
+            found.spread if measure.within else found.sampling_spread, measure.decimals
+        )
+        if math.isfinite(found.seed_spread):
+            text += f" [±{numbers.deviation(found.seed_spread, measure.decimals)}]"
+    return Cell(text, best)

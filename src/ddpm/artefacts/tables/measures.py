@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ddpm.errors import DataError
-from ddpm.status import has_diverged, is_evaluated
+from ddpm.records.status import has_diverged, is_evaluated
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,7 +124,7 @@ class Summary:
 
 
 def summarise(rows: pd.DataFrame, measure: Measure) -> Summary:
-    """Summarises one model's measurements (columns of `ddpm.measurements.SCHEMA`) of one measure.
+    """Summarises one model's measurements (columns of `ddpm.records.measurements.SCHEMA`) of one measure.
 
     Raises:
         DataError: a number is given twice for one run.
@@ -174,7 +174,7 @@ def require_runs(rows: pd.DataFrame, model: str, seeds: Iterable[int], measures:
 
 
 def status_of(rows: pd.DataFrame, seeds: Sequence[int]) -> str:
-    """How training ended: as in `ddpm.status`, or which of several seeds diverged."""
+    """How training ended: as in `ddpm.records.status`, or which of several seeds diverged."""
     diverged = rows[_where(rows, has_diverged)].drop_duplicates("training_seed")
     if diverged.empty:
         return "trained"

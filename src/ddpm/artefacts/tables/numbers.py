@@ -10,7 +10,6 @@ from ddpm.artefacts.published import PublishedNumber
 # Keeps a number and its spread on one line where a narrow column wraps.
 SPACE = "\N{NO-BREAK SPACE}"
 FEWER = "†"  # marks a number of fewer images than the paper's
-_BOUND = {"": "", "<=": f"≤{SPACE}"}
 _SMALL = 1e-4  # below it, values are set with a power of ten
 
 
@@ -48,7 +47,7 @@ def as_printed(value: float, printed: str, sign: bool = False) -> str:
 
 def bounded(text: str, bound: str) -> str:
     """A number's text with ≤ before it where `bound` is "<="."""
-    return _BOUND[bound] + text
+    return f"≤{SPACE}{text}" if bound else text
 
 
 def half_unit(printed: str) -> float:
@@ -60,33 +59,6 @@ def _scientific(value: float) -> str:
     """Two digits and a power of ten without leading zeros: 7.5e-6."""
     digits, exponent = f"{value:.1e}".split("e")
     return f"{digits}e{int(exponent)}"
-
-
-def measured(
-    value: float,
-    decimals: int,
-    spread: float = math.nan,
-    seed_spread: float = math.nan,
-    bound: str = "",
-    fewer: bool = False,
-) -> str:
-    """A measured value; "" if it is missing.
-
-    Args:
-        value: the mean over runs.
-        decimals: digits after the point (more for small values).
-        spread: spread within a run or over sampling seeds, set as ± as in the paper; NaN for none.
-        seed_spread: standard deviation over training seeds, set as [±]; NaN for none.
-        bound: "<=" for an upper bound.
-        fewer: it is a number of fewer images than the paper's, and is marked †.
-    """
-    if not math.isfinite(value):
-        return ""
-    text = _BOUND[bound] + decimal(value, decimals) + FEWER * fewer
-    text += plus_minus(spread, decimals)
-    if math.isfinite(seed_spread):
-        text += f" [±{deviation(seed_spread, decimals)}]"
-    return text
 
 
 def plus_minus(spread: float, decimals: int) -> str:
@@ -105,4 +77,4 @@ def published(number: PublishedNumber | None) -> str:
     if number is None or not number.printed:
         return ""
     spread = f"{SPACE}±{SPACE}{number.printed_spread}" if number.printed_spread else ""
-    return _BOUND[number.bound] + number.printed + spread
+    return bounded(number.printed + spread, number.bound)

@@ -12,7 +12,7 @@ from ddpm.artefacts.tables import differences, measures, table4, text_numbers
 from ddpm.artefacts.tables.measured_rows import MeasuredRows
 from ddpm.artefacts.tables.measures import Measure, Summary
 from ddpm.artefacts.tables.verdict import Compared
-from ddpm.study.dependencies import Inputs
+from ddpm.graph.dependencies import Inputs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +36,7 @@ def compared_numbers(study: Study, inputs: Inputs, published: Published) -> list
     Raises:
         DataError: an input is missing, damaged, or lacks a number that a table shows.
     """
-    from ddpm.measurements import read_measurements
+    from ddpm.records.measurements import read_measurements
 
     rows = read_measurements(inputs["rows"])
     found: list[Compared] = []
@@ -124,10 +124,10 @@ def _own_spread(found: Summary, measure: Measure, fewer: bool) -> tuple[float, s
 
 def _of_table4(study: Study, published: Published, path: str) -> Iterator[Compared]:
     [model] = study.artefacts.models_of("table4")
-    found = table4.read_points(study, model, path, published)
+    points = table4.read_points(study, model, path, published)
     differs = [*differences.of_measurement(study, model, "rate"), *differences.of_timesteps(study, model)]
-    n = int(found.source["n"]) or None
-    for point in found.points:
+    n = int(points[0].source["n"]) or None
+    for point in points:
         for metric in table4.METRICS:
             error = point.errors[metric]
             yield Compared(
@@ -136,8 +136,8 @@ def _of_table4(study: Study, published: Published, path: str) -> Iterator[Compar
                 name=f"{metric} at {point.published_steps}",
                 published=point.published[metric],
                 model=model,
-                status=str(found.source["status"]),
-                training_seeds=[found.source["training_seed"]],
+                status=str(point.source["status"]),
+                training_seeds=[point.source["training_seed"]],
                 split="test",
                 ours=point.measured[metric],
                 our_spread=error,
@@ -145,7 +145,7 @@ def _of_table4(study: Study, published: Published, path: str) -> Iterator[Compar
                 n=n,
                 differs=differs,
                 fewer=differences.fewer_images(study, model, metric, "test", n),
-                rows=found.measurement(point, metric),
+                rows=point.measurement(metric),
             )
 
 

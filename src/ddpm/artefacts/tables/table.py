@@ -10,7 +10,7 @@ from ddpm.artefacts import artefact
 from ddpm.artefacts.tables.html import to_html, to_page
 from ddpm.artefacts.tables.text import to_markdown
 from ddpm.artefacts.tables.view import View
-from ddpm.study.dependencies import artefact_inputs
+from ddpm.graph.dependencies import artefact_inputs
 
 if TYPE_CHECKING:
     import pandas as pd

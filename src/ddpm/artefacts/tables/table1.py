@@ -21,7 +21,7 @@ from ddpm.artefacts.tables.measured_rows import (
 from ddpm.artefacts.tables.measures import Measure
 from ddpm.artefacts.tables.table import BuiltTable, cell_trace, joined
 from ddpm.artefacts.tables.view import Cell, Column, Line, View, grouped
-from ddpm.study.dependencies import PUBLISHED, Inputs, likelihood_rows, quality_rows, reference_rows
+from ddpm.graph.dependencies import PUBLISHED, Inputs, likelihood_rows, quality_rows, reference_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,7 +66,7 @@ def _inputs(study: Study, settings: Table1Settings) -> Inputs:
 
 
 def _build(study: Study, settings: Table1Settings, inputs: Inputs) -> BuiltTable:
-    from ddpm.measurements import read_measurements
+    from ddpm.records.measurements import read_measurements
 
     published = read_published(inputs["published"][0])
     ours = MeasuredRows(study, read_measurements(inputs["rows"]), settings.rows, _MEASURES)
@@ -145,7 +145,7 @@ def _measured_row(ours: MeasuredRows, row: str, published: Published) -> _Row:
 
 def _references(paths: Sequence[str]) -> dict[str, pd.DataFrame]:
     """Reference rows by label; the data set is named where there are several."""
-    from ddpm.measurements import read_measurements
+    from ddpm.records.measurements import read_measurements
 
     references = {}
     for path in paths:

@@ -11,7 +11,7 @@ from ddpm.artefacts.tables.measured_rows import MeasuredRows, csv_frame, fields_
 from ddpm.artefacts.tables.measures import FID, FID_TEST, IS
 from ddpm.artefacts.tables.table import BuiltTable, joined
 from ddpm.artefacts.tables.view import Cell, Column, Line, View, grouped
-from ddpm.study.dependencies import PUBLISHED, Inputs, quality_rows, reference_rows
+from ddpm.graph.dependencies import PUBLISHED, Inputs, quality_rows, reference_rows
 
 if TYPE_CHECKING:
     from ddpm.study.settings import Study
@@ -44,7 +44,7 @@ def _inputs(study: Study, settings: Table2Settings) -> Inputs:
 
 
 def _build(study: Study, settings: Table2Settings, inputs: Inputs) -> BuiltTable:
-    from ddpm.measurements import read_measurements
+    from ddpm.records.measurements import read_measurements
 
     published = read_published(inputs["published"][0])
     ours = MeasuredRows(study, read_measurements(inputs["rows"]), settings.rows, _MEASURES)

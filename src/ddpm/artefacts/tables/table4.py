@@ -13,8 +13,8 @@ from ddpm.artefacts.tables.numbers import FEWER
 from ddpm.artefacts.tables.table import TRACE_COLUMNS, BuiltTable, cell_trace, joined
 from ddpm.artefacts.tables.view import Cell, Column, Line, View, grouped
 from ddpm.errors import DataError
-from ddpm.status import is_evaluated
-from ddpm.study.dependencies import PUBLISHED, Inputs, rate_distortion
+from ddpm.graph.dependencies import PUBLISHED, Inputs, rate_distortion
+from ddpm.records.status import is_evaluated
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,6 +44,7 @@ class Point:
         published: the paper's numbers by metric.
         measured: ours by metric; NaN where there is none.
         errors: their standard errors over images; NaN where they are not known.
+        source: the measured curve's provenance under the trace's column names.
     """
 
     published_steps: int
@@ -52,35 +53,27 @@ class Point:
     published: dict[str, PublishedNumber]
     measured: dict[str, float]
     errors: dict[str, float]
-
-
-@dataclasses.dataclass(frozen=True)
-class Points:
-    """The points of one model, and the measured curve's provenance under the trace's column names."""
-
-    points: list[Point]
     source: dict[str, Any]
 
-    def measurement(self, point: Point, metric: str) -> pd.DataFrame:
-        """The measured number of a point as a row for the trace."""
+    def measurement(self, metric: str) -> pd.DataFrame:
+        """A measured number as a row for the trace."""
         import pandas as pd
 
-        return pd.DataFrame([{**self.source, "metric": metric, "value": point.measured[metric]}])
+        return pd.DataFrame([{**self.source, "metric": metric, "value": self.measured[metric]}])
 
 
-def read_points(study: Study, model: str, path: str, published: Published) -> Points:
-    """Reads a model's curve at the times of Table 4.
+def read_points(study: Study, model: str, path: str, published: Published) -> list[Point]:
+    """Reads a model's curve at the times of Table 4, in the paper's order.
 
     Raises:
         DataError: the curve is missing, damaged, or lacks a time.
     """
-    from ddpm.traced_files import read_provenance
+    from ddpm.records.traced_files import read_provenance
 
     timesteps = study.model(model).diffusion.timesteps
-    curve = _read_curve(path, timesteps)
+    curve, source = _read_curve(path, timesteps), _source(study, model, read_provenance(path))
     steps = [steps for steps, _ in reversed(published.curve("table4", "rate"))]
-    points = [_point(published, published_steps, timesteps, curve) for published_steps in steps]
-    return Points(points, _source(study, model, read_provenance(path)))
+    return [_point(published, published_steps, timesteps, curve, source) for published_steps in steps]
 
 
 def nearest_steps(published_steps: int, timesteps: int) -> int:
@@ -93,7 +86,7 @@ def nearest_steps(published_steps: int, timesteps: int) -> int:
 
 def _read_curve(path: str, timesteps: int) -> pd.DataFrame:
     """Rate (bits/dim) and rmse (grey levels) by reverse time; empty for a diverged model."""
-    from ddpm.traced_files import read_frame
+    from ddpm.records.traced_files import read_frame
 
     frame = read_frame(path)
     missing = {"reverse_steps", *_COLUMNS.values()} - set(frame.columns)
@@ -104,7 +97,9 @@ def _read_curve(path: str, timesteps: int) -> pd.DataFrame:
     return frame.set_index("reverse_steps")
 
 
-def _point(published: Published, published_steps: int, timesteps: int, curve: pd.DataFrame) -> Point:
+def _point(
+    published: Published, published_steps: int, timesteps: int, curve: pd.DataFrame, source: dict[str, Any]
+) -> Point:
     steps = nearest_steps(published_steps, timesteps)
 
     # A curve of an earlier version has no standard errors.
@@ -118,6 +113,7 @@ def _point(published: Published, published_steps: int, timesteps: int, curve: pd
         published={metric: published.number("table4", str(published_steps), metric) for metric in METRICS},
         measured={metric: at(column) for metric, column in _COLUMNS.items()},
         errors={metric: at(f"{column}_error") for metric, column in _COLUMNS.items()},
+        source=source,
     )
 
 
@@ -144,29 +140,30 @@ def _build(study: Study, settings: artefact.ModelArtefactSettings, inputs: Input
     import pandas as pd
 
     model, published = settings.model, read_published(inputs["published"][0])
-    found = read_points(study, model, inputs["rate_distortion"][0], published)
-    fewer = differences.fewer_images(study, model, "rate", "test", found.source["n"] or None)
+    points = read_points(study, model, inputs["rate_distortion"][0], published)
+    source = points[0].source
+    fewer = differences.fewer_images(study, model, "rate", "test", source["n"] or None)
     over = [("Rate", "published, CIFAR-10"), ("RMSE", "published, CIFAR-10")]
     over += [(name, "measured here") for name in ("T-t+1", "Rate", "RMSE")]
-    cells = [(point, metric) for point in found.points for metric in METRICS]
     return BuiltTable(
-        frame=pd.DataFrame([_fields(study, model, point, found.source) for point in found.points]),
+        frame=pd.DataFrame([_fields(study, point) for point in points]),
         view=View(
             title=_TITLE,
             label_heading="Reverse process time T-t+1 (published)",
             columns=[Column(*names) for names in over],
-            groups=grouped(("", _line(point, bool(fewer))) for point in found.points),
+            groups=grouped(("", _line(point, bool(fewer))) for point in points),
             notes=[
                 "Published: the paper's L_simple model on the CIFAR-10 test split, T = 1,000.",
                 *footnotes.measured_notes(study, [model]),
-                _source_note(found.source),
+                _source_note(source),
                 *footnotes.fewer_note([("Rate and RMSE", fewer)] if fewer else []),
                 *_NOTES,
             ],
         ),
         trace=joined(
-            cell_trace(str(point.published_steps), f"measured_{metric}", found.measurement(point, metric))
-            for point, metric in cells
+            cell_trace(str(point.published_steps), f"measured_{metric}", point.measurement(metric))
+            for point in points
+            for metric in METRICS
         ),
     )
 
@@ -178,13 +175,14 @@ def _source_note(source: dict[str, Any]) -> str:
     return f"{model}: {source['protocol']} ({source['n']:,} images)."
 
 
-def _fields(study: Study, model: str, point: Point, source: dict[str, Any]) -> dict[str, Any]:
+def _fields(study: Study, point: Point) -> dict[str, Any]:
+    source = point.source
     return {
         "published_data": "CIFAR-10",
         "published_reverse_steps": point.published_steps,
         **{f"published_{metric}": point.published[metric].value for metric in METRICS},
-        "measured_data": footnotes.data_of(study, [model]),
-        "model": model,
+        "measured_data": footnotes.data_of(study, [source["model"]]),
+        "model": source["model"],
         "training_seed": source["training_seed"],
         "status": source["status"],
         "measured_reverse_steps": point.steps,

@@ -15,7 +15,7 @@ from ddpm.artefacts.tables.measured_rows import MeasuredRows, csv_frame
 from ddpm.artefacts.tables.measures import Measure
 from ddpm.artefacts.tables.table import BuiltTable, joined
 from ddpm.artefacts.tables.view import Cell, Column, Line, View, grouped
-from ddpm.study.dependencies import PUBLISHED, Inputs, likelihood_rows, quality_rows
+from ddpm.graph.dependencies import PUBLISHED, Inputs, likelihood_rows, quality_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -151,7 +151,7 @@ def _inputs(study: Study, settings: TextNumbersSettings) -> Inputs:
 
 
 def _build(study: Study, settings: TextNumbersSettings, inputs: Inputs) -> BuiltTable:
-    from ddpm.measurements import read_measurements
+    from ddpm.records.measurements import read_measurements
 
     published = read_published(inputs["published"][0])
     found = measured_models(study, settings, read_measurements(inputs["rows"]))

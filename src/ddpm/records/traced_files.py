@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ddpm.errors import DataError
-from ddpm.files import atomic_path
+from ddpm.records.files import atomic_path
 
 Provenance = Mapping[str, Any]
 _KEY = "provenance"

@@ -10,10 +10,10 @@ import sys
 import pytest
 
 from ddpm.errors import OutputError
-from ddpm.locks import NoLocksError, SignedLock
+from ddpm.records.locks import NoLocksError, SignedLock
 
 HOLD = (
-    "import sys; from ddpm.locks import SignedLock; lock = SignedLock(sys.argv[1]); lock.take(); "
+    "import sys; from ddpm.records.locks import SignedLock; lock = SignedLock(sys.argv[1]); lock.take(); "
     "print('taken', flush=True); input()"
 )
 

@@ -1,8 +1,6 @@
-"""This network's weights under the names of each published layout, and studies that import them."""
+"""This network's weights under the names of each convention, and studies that import them."""
 
 import argparse
-import csv
-import functools
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +8,10 @@ import torch
 import yaml
 
 from ddpm.commands import pretrained
-from ddpm.network.published.diffusers_names import diffusers_name, legacy_name
-from ddpm.network.published.pesser_names import pesser_name
-from ddpm.network.tensorflow_names import tensorflow_name
+from ddpm.network.published.names import diffusers_name, legacy_name, pesser_name, tensorflow_name
 from ddpm.network.unet import UNet
 from ddpm.study import load_study
 
-FOLDER = Path(__file__).parent
 TINY = {
     "image_shape": (1, 8, 8),
     "channels": 8,
@@ -25,12 +20,6 @@ TINY = {
     "attention_resolutions": (4,),
     "groups": 4,
 }
-
-
-@functools.cache
-def key_map(name: str) -> list[dict[str, str]]:
-    with open(FOLDER / "key_maps" / f"{name}.tsv", encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file, delimiter="\t"))
 
 
 def randomised(network: torch.nn.Module, seed: int = 0) -> torch.nn.Module:

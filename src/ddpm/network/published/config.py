@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,22 @@ from ddpm.network.layers import GROUP_NORM_EPSILON
 from ddpm.network.unet import UNet
 
 CONFIG = "config.json"
-# What UNet2DModel takes for a key that its config.json lacks.
+# Settings in which UNet2DModel's defaults are the network of the paper, and which may be nothing else ...
+_AS_BY_DEFAULT: Mapping[str, Any] = {
+    "center_input_sample": False,
+    "time_embedding_type": "positional",
+    "mid_block_type": "UNetMidBlock2D",
+    "mid_block_scale_factor": 1,
+    "add_attention": True,
+    "downsample_type": "conv",
+    "upsample_type": "conv",
+    "resnet_time_scale_shift": "default",
+    "class_embed_type": None,
+    "num_class_embeds": None,
+}
+# ... and what UNet2DModel takes for other keys that its config.json lacks.
 DEFAULTS: Mapping[str, Any] = {
+    **_AS_BY_DEFAULT,
     "sample_size": None,
     "in_channels": 3,
     "out_channels": 3,
@@ -28,23 +41,7 @@ DEFAULTS: Mapping[str, Any] = {
     "time_embedding_dim": None,
     "attn_norm_num_groups": None,
     "act_fn": "silu",
-    "center_input_sample": False,
-    "time_embedding_type": "positional",
-    "mid_block_type": "UNetMidBlock2D",
-    "mid_block_scale_factor": 1,
-    "add_attention": True,
-    "downsample_type": "conv",
-    "upsample_type": "conv",
-    "resnet_time_scale_shift": "default",
-    "class_embed_type": None,
-    "num_class_embeds": None,
 }
-# Those of them that are the network of the paper already, and may be nothing else.
-_AS_BY_DEFAULT = (
-    *("center_input_sample", "time_embedding_type", "mid_block_type", "mid_block_scale_factor"),
-    *("add_attention", "downsample_type", "upsample_type", "resnet_time_scale_shift"),
-    *("class_embed_type", "num_class_embeds"),
-)
 _ABSENT = "(absent)"
 
 
@@ -52,7 +49,7 @@ def accepted_values(network: UNet) -> dict[str, list[Any]]:
     """For each key of config.json that changes outputs: the values that mean `network`, plainest first."""
     state, levels = network.state_dict(), range(len(network.down))
     _, height, width = network.image_shape
-    widths = [state[f"down.{level}.block.0.conv1.bias"].shape[0] for level in levels]
+    widths = [len(state[f"down.{level}.block.0.conv1.bias"]) for level in levels]
     attends = [f"down.{level}.attn.0.q.bias" in state for level in levels]
     attending = {widths[-1], *(w for w, attention in zip(widths, attends, strict=True) if attention)}
     prefixes = ["Attn" if attention else "" for attention in attends]
@@ -62,9 +59,7 @@ def accepted_values(network: UNet) -> dict[str, list[Any]]:
         "in_channels": [network.conv_in.in_channels],
         "out_channels": [network.conv_out.out_channels],
         "block_out_channels": [widths],
-        "layers_per_block": [
-            sum(re.fullmatch(r"down\.0\.block\.\d+\.conv1\.bias", key) is not None for key in state)
-        ],
+        "layers_per_block": [sum(key.startswith("down.0.block.") and "conv1.bias" in key for key in state)],
         "down_block_types": [[f"{prefix}DownBlock2D" for prefix in prefixes]],
         "up_block_types": [[f"{prefix}UpBlock2D" for prefix in reversed(prefixes)]],
         "norm_num_groups": [groups],
@@ -77,7 +72,7 @@ def accepted_values(network: UNet) -> dict[str, list[Any]]:
         "time_embedding_dim": [None, 4 * network.conv_in.out_channels],
         "attn_norm_num_groups": [None, groups],
         "act_fn": ["silu", "swish"],
-        **{key: [DEFAULTS[key]] for key in _AS_BY_DEFAULT},
+        **{key: [value] for key, value in _AS_BY_DEFAULT.items()},
     }
 
 

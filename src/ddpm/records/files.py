@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ddpm.errors import OutputError
-from ddpm.temporary_files import temporary_file
+from ddpm.records.temporary_files import temporary_file
 
 _REMEDIES = {
     errno.ENOSPC: "the disk is full: free some space and run the same command again",

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ddpm.errors import DataError
-from ddpm.files import atomic_path
-from ddpm.traced_files import read_table
+from ddpm.records.files import atomic_path
+from ddpm.records.traced_files import read_table
 
 if TYPE_CHECKING:
     from ddpm.evaluation.protocol import Score
@@ -57,9 +57,9 @@ class Measurement:
         reverse_steps: for x0-hat in the course of the reverse process, the steps taken (T - t + 1);
             None for finished samples and for the bound.
         protocol: how it was measured, in words.
-        status: how training ended, as in `ddpm.status`; or "reference".
+        status: how training ended, as in `ddpm.records.status`; or "reference".
         settings: fingerprint of the settings that the number depends on.
-        git_commit, data_hash, weights_hash, hardware: as in `ddpm.provenance`; SHA-256 hashes.
+        git_commit, data_hash, weights_hash, hardware: as in `ddpm.records.provenance`; SHA-256 hashes.
     """
 
     study: str

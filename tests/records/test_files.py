@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from ddpm.errors import DataError, OutputError
-from ddpm.files import atomic_path, require_writable, sha256, write_text
-from ddpm.measurements import SCHEMA, Measurement, read_measurements, write_measurements
-from ddpm.traced_files import read_arrays, read_frame, read_provenance, write_arrays, write_frame
+from ddpm.records.files import atomic_path, require_writable, sha256, write_text
+from ddpm.records.measurements import SCHEMA, Measurement, read_measurements, write_measurements
+from ddpm.records.traced_files import read_arrays, read_frame, read_provenance, write_arrays, write_frame
 
 NOBODY = 65534
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ddpm.errors import DDPMError
-from ddpm.files import output_error
+from ddpm.records.files import output_error
 
 
 class NoLocksError(DDPMError):

@@ -11,23 +11,23 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from ddpm.locking import Lock, try_lock
 from matplotlib.figure import Figure
 from waiting import PATIENCE
 
-from ddpm import files
 from ddpm.artefacts.figures.drawing import save_image
 from ddpm.data.arrays import write_array
 from ddpm.errors import OutputError
-from ddpm.files import atomic_path, link_or_copy, write_bytes, write_text
-from ddpm.measurements import Measurement, write_measurements
 from ddpm.network.weights import save_weights
-from ddpm.traced_files import write_arrays, write_frame
+from ddpm.records import files
+from ddpm.records.files import atomic_path, link_or_copy, write_bytes, write_text
+from ddpm.records.measurements import Measurement, write_measurements
+from ddpm.records.temporary_files import Lock, try_lock
+from ddpm.records.traced_files import write_arrays, write_frame
 
 # Writes half a file, says so, and waits.
 WRITER = """
 import sys
-from ddpm.files import atomic_path
+from ddpm.records.files import atomic_path
 with atomic_path(sys.argv[1]) as temporary:
     temporary.write_text("of the other writer")
     print(temporary, flush=True)
@@ -126,7 +126,7 @@ def test_a_writer_that_takes_a_file_for_abandoned_before_it_is_locked(tmp_path, 
             next(tmp_path.iterdir()).unlink()
         return try_lock(handle)
 
-    monkeypatch.setattr("ddpm.temporary_files.try_lock", lock_late)
+    monkeypatch.setattr("ddpm.records.temporary_files.try_lock", lock_late)
     write_text(tmp_path / "a.csv", "new")
     assert len(tries) == 2
     assert (tmp_path / "a.csv").read_text() == "new"

@@ -16,13 +16,15 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ddpm.files import sha256, write_text
-from ddpm.study import layout
+from ddpm.graph import layout
+from ddpm.records.files import sha256, write_text
 
 RECORDS = Path(".snakemake/metadata")
 # A part of a name that goes on in the folder of this name.
 _CONTINUED = "@"
 _LONGEST_NAME = 255
+# Seconds to which a file's time survives as a floating-point number.
+_SAME_TIME = 1e-5
 
 
 def keep_records(home: str) -> None:
@@ -45,13 +47,14 @@ def keep_records(home: str) -> None:
 def take_over_records(home: str) -> int:
     """Gives Snakemake the kept record of each file that is as it was then; returns how many.
 
-    A file without a copy of its record, or that differs from what the copy describes, keeps the record it
+    A file that was made here, or that differs from what the copy describes, keeps the record it
     has.
     """
     taken = 0
     for file, entry in read_kept(home).items():
         place = _place(file)
-        if _read(place) == entry["record"] or not _is_as_described(file, entry):
+        own = _read(place)
+        if own == entry["record"] or _made_here(file, own) or not _is_as_described(file, entry):
             continue
         place.parent.mkdir(parents=True, exist_ok=True)
         # Snakemake takes a folder of records without one of these for that of an old version.
@@ -65,6 +68,14 @@ def read_kept(home: str) -> dict[str, dict[str, Any]]:
     """By file: its `record`, `size` [bytes] and `sha256`; nothing if there is no copy, or a damaged one."""
     content = _read(Path(layout.RECORDS.format(home=home)))
     return content if all(isinstance(entry, dict) and "record" in entry for entry in content.values()) else {}
+
+
+def _made_here(file: str, record: dict[str, Any]) -> bool:
+    """Whether the file has the time that its record says it was made at."""
+    try:
+        return abs(Path(file).stat().st_mtime - float(record["endtime"])) < _SAME_TIME
+    except (OSError, KeyError, TypeError, ValueError):
+        return False
 
 
 def _is_as_described(file: str, entry: dict[str, Any]) -> bool:

@@ -23,7 +23,7 @@ class LostProcess(SystemExit):
     """Another process of the run ended or did not answer in time; this one cannot go on."""
 
 
-class Processes:
+class Ranks:
     """This process among those that train together; alone, all of this costs nothing.
 
     Args:
@@ -108,7 +108,7 @@ class Processes:
             )
 
 
-ALONE = Processes()
+ALONE = Ranks()
 
 
 @contextlib.contextmanager

@@ -1,14 +1,15 @@
 """Snakemake's records: found where it keeps them, copied beside the results, given back to the same files."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddpm import workflow_records
-from ddpm.workflow_records import RECORDS, keep_records, read_kept, take_over_records
+from ddpm.records import snakemake_records
+from ddpm.records.snakemake_records import RECORDS, keep_records, read_kept, take_over_records
 
 HOME = "results/demo"
 KEPT = Path(HOME, "records.json")
@@ -24,7 +25,7 @@ def folder(tmp_path, monkeypatch):
 
 def make(file: str, content: str, **record) -> None:
     """A file, and Snakemake's record of it."""
-    for path, text in ((Path(file), content), (workflow_records._place(file), json.dumps(record))):
+    for path, text in ((Path(file), content), (snakemake_records._place(file), json.dumps(record))):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
 
@@ -41,7 +42,7 @@ def test_records_lie_where_snakemake_keeps_them(file):
         def _fetch_max_len(self, subject):
             return 255
 
-    assert FilePersistence._record_path(Longest(), str(RECORDS), file) == str(workflow_records._place(file))
+    assert FilePersistence._record_path(Longest(), str(RECORDS), file) == str(snakemake_records._place(file))
 
 
 def test_a_copy_gives_a_clone_its_records(tmp_path):
@@ -54,7 +55,7 @@ def test_a_copy_gives_a_clone_its_records(tmp_path):
     for path in records():
         path.unlink()
     assert take_over_records(HOME) == 2
-    assert json.loads(workflow_records._place(FILE).read_text()) == {"rule": "table", "params": ["x"]}
+    assert json.loads(snakemake_records._place(FILE).read_text()) == {"rule": "table", "params": ["x"]}
     assert take_over_records(HOME) == 0
     assert len(records()) == 2
 
@@ -85,7 +86,18 @@ def test_records_of_another_version_of_the_same_file_are_replaced():
     keep_records(HOME)
     make(FILE, "a", rule="table", params=["own"])
     assert take_over_records(HOME) == 1
-    assert json.loads(workflow_records._place(FILE).read_text())["params"] == ["pulled"]
+    assert json.loads(snakemake_records._place(FILE).read_text())["params"] == ["pulled"]
+
+
+def test_the_record_of_a_file_that_was_just_made_here_stays():
+    """Another workflow may have made it with other settings and the same content, and not ended yet."""
+    make(FILE, "a", rule="table", params=["before"])
+    keep_records(HOME)
+    make(FILE, "a", rule="table", params=["now"], endtime=1e9 + 0.25)
+    os.utime(FILE, (1e9, 1e9 + 0.25))
+    assert take_over_records(HOME) == 0
+    os.utime(FILE, (1e9, 1e9))
+    assert take_over_records(HOME) == 1
 
 
 def test_what_is_not_there_now_stays_in_the_copy_and_nothing_is_written_in_vain():
@@ -114,7 +126,7 @@ def test_a_damaged_copy_is_as_none(content):
 def test_damaged_records_are_passed_over():
     make(FILE, "a", rule="table")
     (RECORDS / "not base64!").write_text("{}")
-    workflow_records._place(LONG).parent.mkdir(parents=True, exist_ok=True)
-    workflow_records._place(LONG).write_text("{")
+    snakemake_records._place(LONG).parent.mkdir(parents=True, exist_ok=True)
+    snakemake_records._place(LONG).write_text("{")
     keep_records(HOME)
     assert read_kept(HOME).keys() == {FILE}

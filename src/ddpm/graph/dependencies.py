@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from ddpm.study import layout
+from ddpm.graph import layout
 
 if TYPE_CHECKING:
     from ddpm.study.settings import Study
@@ -205,5 +205,5 @@ def first_run(study: Study, model: str) -> dict[str, Any]:
 
 
 def fill(pattern: str, study: Study, **names: object) -> str:
-    """A pattern of `ddpm.study.layout` filled in for a study."""
+    """A pattern of `ddpm.graph.layout` filled in for a study."""
     return pattern.format(home=layout.home(study.name), **names)

@@ -116,7 +116,7 @@ def features_fingerprint(study: Study) -> str:
 def sampling_fingerprint(study: Study, model: str) -> str:
     """What a model's samples depend on, its weights included."""
     return fingerprint(
-        "sampling", model_fingerprint(study, model), study.sampling, keeps_progress(study, model)
+        "sampling", model_fingerprint(study, model), study.sampling, study.keeps_progress(model)
     )
 
 
@@ -174,13 +174,3 @@ def artefact_fingerprint(study: Study, artefact: str) -> str:
     compared = artefacts.compared if artefact == "comparison" else []
     settings = [artefacts.chosen[name] for name in [artefact, *compared]]
     return fingerprint(artefact, study.title, *settings)
-
-
-def keeps_progress(study: Study, model: str) -> bool:
-    """True if an artefact shows the model's x0-hat over the reverse process (figures 6, 10, 14)."""
-    chosen = study.artefacts.chosen
-    return any(
-        model in study.artefacts.models_of(name)
-        for name in ("figure6", "figure10", "figure14")
-        if name in chosen
-    )
