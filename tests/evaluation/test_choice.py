@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from ddpm.errors import DataError
 from ddpm.evaluation.checkpoints import best_step
 from ddpm.evaluation.protocol import Score
-from ddpm.records.measurements import measurements, write_measurements
-from ddpm.study import Study, load_study
 from ddpm.graph.dependencies import checkpoint_rows
 from ddpm.graph.fingerprint import checkpoint_fingerprint
+from ddpm.records.measurements import measurements, write_measurements
+from ddpm.study import Study, load_study
 
 STEPS = [10, 20, 30, 40]
 STUDY = """

@@ -17,10 +17,10 @@ from ddpm.errors import WeightsError
 from ddpm.evaluation.classifier import MEAN_SQUARE, Classifier, accuracy, train_classifier
 from ddpm.evaluation.classifier_features import load_classifier, save_classifier
 from ddpm.evaluation.job import Job
+from ddpm.graph.fingerprint import features_fingerprint
 from ddpm.records.files import sha256
 from ddpm.study import Study, load_study
 from ddpm.study.evaluation import ClassifierSettings
-from ddpm.graph.fingerprint import features_fingerprint
 
 PATH = Path("results/tiny/features/classifier.safetensors")
 QUICK = ClassifierSettings(kind="classifier", dataset="digits", epochs=2)

@@ -7,16 +7,16 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from ddpm.network.published.reading import read_contents
 
 from ddpm.cli import main
 from ddpm.errors import DivergedError
 from ddpm.evaluation.checkpoints import is_candidate
-from ddpm.records.measurements import read_measurements
-from ddpm.network.published.reading import read_contents
-from ddpm.network.weights import read_weights, save_weights
 from ddpm.graph import layout
-from ddpm.study import load_study
 from ddpm.graph.dependencies import artefact_inputs, checkpoint_rows
+from ddpm.network.weights import read_weights, save_weights
+from ddpm.records.measurements import read_measurements
+from ddpm.study import load_study
 
 ROOT = Path(__file__).parents[2]
 MODEL = "epsilon_L_learned"

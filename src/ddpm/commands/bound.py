@@ -8,8 +8,8 @@ import logging
 from ddpm.commands.arguments import add_model_arguments, model_job
 from ddpm.errors import StudyError
 from ddpm.graph import layout
-from ddpm.study import Study
 from ddpm.graph.fingerprint import likelihood_fingerprint
+from ddpm.study import Study
 
 logger = logging.getLogger("ddpm")
 

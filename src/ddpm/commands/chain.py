@@ -14,8 +14,8 @@ from ddpm.artefacts.figures.interpolation import InterpolationSettings
 from ddpm.errors import DataError, StudyError
 from ddpm.evaluation.job import ModelJob, figure_job
 from ddpm.graph import layout
-from ddpm.study import Study
 from ddpm.graph.fingerprint import chain_fingerprint
+from ddpm.study import Study
 
 if TYPE_CHECKING:
     from ddpm.model import TrainedModel
@@ -37,8 +37,8 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
         raise StudyError(f"{study.file}: artefacts.{figure} is not set; add it to build this figure")
     job = figure_job(study, figure, chain_fingerprint, arguments.device)
     path = job.output(layout.CHAINS, figure=figure)
-    from ddpm.sampling.chains import no_chains
     from ddpm.records.traced_files import write_arrays
+    from ddpm.sampling.chains import no_chains
 
     trained, provenance = job.trained(study.sampling, sampling_seed=job.sampling)
     if trained is None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from ddpm.commands.arguments import add_model_arguments, model_job, require_trained
 from ddpm.errors import StudyError
 from ddpm.graph import layout
-from ddpm.study import Study
 from ddpm.graph.fingerprint import checkpoint_fingerprint, training_fingerprint
+from ddpm.study import Study
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,8 +37,8 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     from ddpm.evaluation.checkpoints import is_candidate
     from ddpm.evaluation.protocol import PAPERS_METRICS, missing_scores
     from ddpm.evaluation.quality import ImageSet, measure_sets
-    from ddpm.records.measurements import write_measurements
     from ddpm.network.weights import read_weights
+    from ddpm.records.measurements import write_measurements
 
     _, about = read_weights(job.checkpoint(candidates[-1]))
     status, title = str(about["status"]), f"checkpoint {job.title} step {step:,}"

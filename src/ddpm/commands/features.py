@@ -6,10 +6,10 @@ import argparse
 import logging
 
 from ddpm.errors import DataError, StudyError, WeightsError
-from ddpm.records.provenance import git_commit, hardware
 from ddpm.graph import layout
-from ddpm.study import Study
 from ddpm.graph.fingerprint import features_fingerprint
+from ddpm.records.provenance import git_commit, hardware
+from ddpm.study import Study
 
 logger = logging.getLogger("ddpm")
 

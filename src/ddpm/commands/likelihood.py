@@ -6,11 +6,11 @@ import argparse
 import logging
 
 from ddpm.commands.arguments import add_model_arguments, model_job
-from ddpm.records.status import is_evaluated
 from ddpm.graph import layout
-from ddpm.study import Study
 from ddpm.graph.dependencies import bound_shards
 from ddpm.graph.fingerprint import likelihood_fingerprint
+from ddpm.records.status import is_evaluated
+from ddpm.study import Study
 
 logger = logging.getLogger("ddpm")
 

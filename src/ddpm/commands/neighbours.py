@@ -6,10 +6,10 @@ import argparse
 
 from ddpm.artefacts.figures.figure15 import NeighboursSettings
 from ddpm.errors import StudyError
-from ddpm.records.provenance import hardware
 from ddpm.graph import layout
-from ddpm.study import Study
 from ddpm.graph.fingerprint import neighbours_fingerprint
+from ddpm.records.provenance import hardware
+from ddpm.study import Study
 
 COMPUTES = True
 

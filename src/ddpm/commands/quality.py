@@ -7,8 +7,8 @@ import itertools
 
 from ddpm.commands.arguments import add_sample_arguments, model_job
 from ddpm.graph import layout
-from ddpm.study import Study
 from ddpm.graph.fingerprint import quality_fingerprint
+from ddpm.study import Study
 
 COMPUTES = True
 add_arguments = add_sample_arguments

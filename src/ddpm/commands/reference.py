@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from ddpm.graph import layout
-from ddpm.study import Study
 from ddpm.graph.fingerprint import reference_fingerprint
+from ddpm.study import Study
 
 COMPUTES = True
 

@@ -8,8 +8,8 @@ import logging
 from ddpm.commands.arguments import add_sample_arguments, model_job
 from ddpm.errors import StudyError
 from ddpm.graph import layout
-from ddpm.study import Study
 from ddpm.graph.fingerprint import sampling_fingerprint
+from ddpm.study import Study
 
 logger = logging.getLogger("ddpm")
 
@@ -28,8 +28,8 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     if not 0 <= number < settings.shards:
         raise StudyError(f"--shard {number}: {study.file} has shards 0 to {settings.shards - 1}")
     path = job.output(layout.SAMPLES, shard=number)
-    from ddpm.sampling.shards import draw_shard, no_samples, progressive_steps
     from ddpm.records.traced_files import write_arrays
+    from ddpm.sampling.shards import draw_shard, no_samples, progressive_steps
 
     timesteps = study.model(job.model).diffusion.timesteps
     columns = settings.progressive_columns if study.keeps_progress(job.model) else 0

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ddpm.errors import DataError
-from ddpm.records.measurements import read_measurements
 from ddpm.network.weights import read_weights
+from ddpm.records.measurements import read_measurements
 from ddpm.records.status import diverged_at, has_diverged
 
 

@@ -22,9 +22,9 @@ from ddpm.data.scaling import to_model
 from ddpm.errors import WeightsError
 from ddpm.evaluation.classifier import FEATURES, Classifier, empty_classifier
 from ddpm.evaluation.features import FeatureExtractor
-from ddpm.records.files import sha256, write_bytes
-from ddpm.network.weights import weights_hash
 from ddpm.evaluation.torchvision_import import prepare_torchvision
+from ddpm.network.weights import weights_hash
+from ddpm.records.files import sha256, write_bytes
 
 CLASSIFIER = "ddpm-classifier"
 _FEATURES, _LOGITS = "features", "logits"

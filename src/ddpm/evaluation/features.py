@@ -15,12 +15,12 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ddpm.errors import WeightsError
-from ddpm.records.files import sha256
+from ddpm.evaluation.torchvision_import import prepare_torchvision
 from ddpm.network.execution import float32_products
 from ddpm.progress import Progress
+from ddpm.records.files import sha256
 from ddpm.resources.registry import require_official
 from ddpm.study.evaluation import InceptionSettings
-from ddpm.evaluation.torchvision_import import prepare_torchvision
 
 OFFICIAL_WEIGHTS = "weights-inception-2015-12-05-6726825d.pth"
 

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from ddpm.data.store import Split, read_images, read_manifest
 from ddpm.errors import DataError, DivergedError
-from ddpm.files import require_writable
-from ddpm.provenance import git_commit, hardware
-from ddpm.study import Study, layout
-from ddpm.study.dependencies import sample_shards, weights_file
+from ddpm.graph import layout
+from ddpm.graph.dependencies import sample_shards, weights_file
+from ddpm.graph.fingerprint import features_fingerprint, sampling_fingerprint, weights_fingerprint
+from ddpm.records.files import require_writable
+from ddpm.records.provenance import git_commit, hardware
+from ddpm.study import Study
 from ddpm.study.evaluation import LikelihoodSettings, SamplingSettings
-from ddpm.study.fingerprint import features_fingerprint, sampling_fingerprint, weights_fingerprint
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,10 +29,10 @@ if TYPE_CHECKING:
     from ddpm.evaluation.protocol import Score
     from ddpm.evaluation.quality import Evaluator
     from ddpm.evaluation.samples import Samples
-    from ddpm.measurements import Measurement
     from ddpm.model import TrainedModel
+    from ddpm.records.measurements import Measurement
 
-# A function of `ddpm.study.fingerprint`, of a model, data set or figure by name.
+# A function of `ddpm.graph.fingerprint`, of a model, data set or figure by name.
 Fingerprint = Callable[[Study, str], str]
 
 
@@ -53,7 +54,7 @@ class Job:
 
     @property
     def names(self) -> dict[str, Any]:
-        """What fills in the patterns of `ddpm.study.layout`."""
+        """What fills in the patterns of `ddpm.graph.layout`."""
         return {"dataset": self.dataset}
 
     @property
@@ -75,7 +76,7 @@ class Job:
         return read_images(self.study, self.dataset, split)
 
     def path(self, pattern: str, **names: object) -> Path:
-        """A pattern of `ddpm.study.layout` filled in for this job."""
+        """A pattern of `ddpm.graph.layout` filled in for this job."""
         return layout.path(pattern, self.study.name, **self.names, **names)
 
     def output(self, pattern: str, **names: object) -> Path:
@@ -125,7 +126,7 @@ class Job:
             scores: the scores.
             about: further fields of `Measurement`, `status` for one.
         """
-        from ddpm.measurements import measurements
+        from ddpm.records.measurements import measurements
 
         here = {"hardware": hardware(self.device), "data_hash": self.data_hash}
         return measurements(scores, self.about | here | about)
@@ -152,7 +153,7 @@ class ModelJob(Job):
 
     @property
     def names(self) -> dict[str, Any]:
-        """What fills in the patterns of `ddpm.study.layout`."""
+        """What fills in the patterns of `ddpm.graph.layout`."""
         return super().names | {"model": self.model, "seed": self.seed, "sampling": self.sampling}
 
     @property

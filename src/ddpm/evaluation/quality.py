@@ -23,11 +23,11 @@ from ddpm.errors import DataError
 from ddpm.evaluation.features import FeatureExtractor, ImageDataset
 from ddpm.evaluation.protocol import METRICS, Protocol, Score, missing_scores
 from ddpm.evaluation.samples import Samples
-from ddpm.records.files import atomic_path
+from ddpm.evaluation.torchvision_import import prepare_torchvision
 from ddpm.network.execution import float32_products
 from ddpm.progress import Progress
+from ddpm.records.files import atomic_path
 from ddpm.study.evaluation import QualitySettings
-from ddpm.evaluation.torchvision_import import prepare_torchvision
 
 
 @dataclasses.dataclass(frozen=True)
