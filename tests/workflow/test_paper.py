@@ -1,5 +1,6 @@
 """The paper's study: its jobs at full scale in a dry run, and all of it in miniature for real."""
 
+import argparse
 import json
 import math
 import re
@@ -14,6 +15,8 @@ from http_server import faulty_server
 from miniature import ARCHIVE, INCEPTION, LOCAL, write_miniature
 from studies import ROOT, planned, snakemake
 
+from ddpm.commands.arguments import model_job
+from ddpm.graph.fingerprint import sampling_fingerprint
 from ddpm.network.weights import read_weights
 from ddpm.records.measurements import read_measurements
 from ddpm.study import load_study
@@ -199,13 +202,13 @@ def test_the_result_does_not_depend_on_the_shards(built, tmp_path):
         *(f"results/samples/epsilon_L_simple/seed0/sampling0/shard{n}.npz" for n in range(3)),
     ]
     snakemake(folder, *targets, "--cores", "2", "--rerun-triggers", "mtime")
-    from ddpm.evaluation.samples import read_samples
-
+    names = argparse.Namespace(model="epsilon_L_simple", seed=0, sampling=0)
     images = {}
     for place in (built, folder):
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(place)
-            images[place] = read_samples(load_study("config/paper.yaml"), "epsilon_L_simple", 0, 0).images
+            job = model_job(load_study("config/paper.yaml"), names, sampling_fingerprint)
+            images[place] = job.samples().images
     assert (images[built] == images[folder]).all()
     rows = [read_measurements([place / targets[0]]).set_index("metric")["value"] for place in (built, folder)]
     pd.testing.assert_series_equal(*rows)

@@ -34,8 +34,9 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
         known = ", ".join(map(str, candidates))
         raise StudyError(f"{study.file}: {job.model} keeps no weights of step {step}, only of {known}")
     path = job.output(layout.CHECKPOINT_ROWS, step=step)
-    from ddpm.evaluation.checkpoints import METRICS, checkpoint_scores, is_candidate
-    from ddpm.evaluation.protocol import missing_scores
+    from ddpm.evaluation.checkpoints import is_candidate
+    from ddpm.evaluation.protocol import PAPERS_METRICS, missing_scores
+    from ddpm.evaluation.quality import ImageSet, measure_sets
     from ddpm.network.weights import read_weights
     from ddpm.records.measurements import write_measurements
 
@@ -43,10 +44,13 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     status, title = str(about["status"]), f"checkpoint {job.title} step {step:,}"
     if is_candidate(status, step, job.checkpoint(step)):
         images, about = _draw(job, step, title)
+        sets, references = [ImageSet(images, "train", PAPERS_METRICS)], {"train": job.images("train")}
+        note = f"of {len(images):,} samples of the averaged weights at step {step:,}"
         with job.evaluator() as evaluator:
-            scores = checkpoint_scores(images, job.images("train"), evaluator, step, f"{title} quality")
+            [scores] = measure_sets(sets, references, evaluator, f"{title} quality")
+        scores = [score.noting(note) for score in scores]
     else:
-        scores = missing_scores(METRICS, "train", f"not measured: training {status}")
+        scores = missing_scores(PAPERS_METRICS, "train", f"not measured: training {status}")
     hashes = {key: about[key] for key in ("data_hash", "weights_hash")}
     seed = study.model(job.model).checkpoints.seed
     write_measurements(path, job.rows(scores, status=status, sampling_seed=seed, **hashes))

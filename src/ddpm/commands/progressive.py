@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import itertools
 
 from ddpm.commands.arguments import add_sample_arguments, model_job
 from ddpm.errors import DataError
@@ -19,18 +18,23 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     """Writes the rows of every column of x0-hat of one set of samples."""
     job = model_job(study, arguments, quality_fingerprint)
     path = job.output(layout.PROGRESSIVE_ROWS)
-    from ddpm.evaluation.quality import progressive_scores
+    from ddpm.evaluation.protocol import PAPERS_METRICS
+    from ddpm.evaluation.quality import ImageSet, measure_samples
     from ddpm.records.measurements import write_measurements
 
     samples = job.samples(progressive=True)
-    if samples.x0_hat is None:
+    if samples.x0_hat is None or samples.reverse_steps is None:
         raise DataError(
             f"samples of {job.title}: x0_hat was not kept; name {job.model} in artefacts.figure10 of "
             f"{study.file} and sample again"
         )
+    sets = [ImageSet(images, "train", PAPERS_METRICS) for images in samples.x0_hat]
+    references, title = {"train": job.images("train")}, f"progressive quality {job.title}"
     with job.evaluator() as evaluator:
-        columns = progressive_scores(
-            samples, job.images("train"), evaluator, f"progressive quality {job.title}"
-        )
-    rows = (job.rows(scores, reverse_steps=steps, **samples.about) for steps, scores in columns.items())
-    write_measurements(path, list(itertools.chain.from_iterable(rows)))
+        measured = measure_samples(samples, sets, references, evaluator, title)
+    rows = (
+        row
+        for steps, scores in zip(samples.reverse_steps, measured, strict=True)
+        for row in job.rows(scores, reverse_steps=int(steps), **samples.about)
+    )
+    write_measurements(path, rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 
 from ddpm.commands.arguments import add_sample_arguments, model_job
 from ddpm.graph import layout
@@ -17,11 +18,13 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     """Writes the quality rows of one set of samples."""
     job = model_job(study, arguments, quality_fingerprint)
     path = job.output(layout.QUALITY_ROWS)
-    from ddpm.evaluation.quality import sample_scores
+    from ddpm.evaluation.protocol import METRICS_AGAINST
+    from ddpm.evaluation.quality import ImageSet, measure_samples
     from ddpm.records.measurements import write_measurements
 
     samples = job.samples()
     references = {"train": job.images("train"), "test": job.images("test")}
+    sets = [ImageSet(samples.images, split, metrics) for split, metrics in METRICS_AGAINST.items()]
     with job.evaluator() as evaluator:
-        scores = sample_scores(samples, references, evaluator, f"quality {job.title}")
-    write_measurements(path, job.rows(scores, **samples.about))
+        measured = measure_samples(samples, sets, references, evaluator, f"quality {job.title}")
+    write_measurements(path, job.rows(itertools.chain.from_iterable(measured), **samples.about))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import itertools
 
 from ddpm.graph import layout
 from ddpm.graph.fingerprint import reference_fingerprint
@@ -21,7 +20,8 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     """Writes the reference rows of `arguments.dataset`."""
     from ddpm.data.store import require_dataset
     from ddpm.evaluation.job import Job
-    from ddpm.evaluation.reference import reference_scores
+    from ddpm.evaluation.quality import measure_sets
+    from ddpm.evaluation.reference import reference_sets
     from ddpm.records.measurements import write_measurements
 
     dataset = arguments.dataset
@@ -29,7 +29,13 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     settings = reference_fingerprint(study, dataset)
     job = Job(study=study, dataset=dataset, settings=settings, device=arguments.device)
     path = job.output(layout.REFERENCE_ROWS)
+    references = {"train": job.images("train"), "test": job.images("test")}
+    names, sets = zip(*reference_sets(**references), strict=True)
     with job.evaluator() as evaluator:
-        scores = reference_scores(job.images("train"), job.images("test"), evaluator, f"references {dataset}")
-    rows = (job.rows(found, model=name, status="reference") for name, found in scores.items())
-    write_measurements(path, list(itertools.chain.from_iterable(rows)))
+        measured = measure_sets(sets, references, evaluator, f"references {dataset}", shuffle=True)
+    rows = (
+        row
+        for name, scores in zip(names, measured, strict=True)
+        for row in job.rows(scores, model=name, status="reference")
+    )
+    write_measurements(path, rows)

@@ -10,37 +10,10 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-
 from ddpm.errors import DataError
-from ddpm.evaluation.protocol import Score
-from ddpm.evaluation.quality import Evaluator, measure_quality
 from ddpm.network.weights import read_weights
-from ddpm.progress import Progress
 from ddpm.records.measurements import read_measurements
 from ddpm.records.status import diverged_at, has_diverged
-
-METRICS = ("IS", "FID")
-
-
-def checkpoint_scores(
-    images: np.ndarray, train: np.ndarray, evaluator: Evaluator, step: int, title: str
-) -> list[Score]:
-    """IS, and FID against the training split, of samples drawn with the weights of a step.
-
-    Args:
-        images: the samples, uint8 [n, C, H, W].
-        train: uint8 [m, C, H, W].
-        evaluator: how they are evaluated.
-        step: the step, for the protocol.
-        title: for the progress line.
-    """
-    with Progress(title, len(images) + len(train), "images") as progress:
-        scores = measure_quality(images, train, "train", evaluator, METRICS, progress=progress)
-    return [
-        score.noting(f"of {len(images):,} samples of the averaged weights at step {step:,}")
-        for score in scores
-    ]
 
 
 def is_candidate(status: str, step: int, file: Path) -> bool:

@@ -181,6 +181,8 @@ METRICS = {
     "precision": Metric("prc", "precision", None, _precision, ("train",)),
     "recall": Metric("prc", "recall", None, _recall, ("train",)),
 }
+# What the paper reports of its samples (Table 1, figure 10).
+PAPERS_METRICS = ("IS", "FID")
 METRICS_AGAINST = {
     split: tuple(name for name, metric in METRICS.items() if split in metric.splits)
     for split in ("train", "test")

@@ -12,23 +12,22 @@ import dataclasses
 import os
 import shutil
 import tempfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from ddpm.data.arrays import content_hash
 from ddpm.errors import DataError
 from ddpm.evaluation.features import FeatureExtractor, ImageDataset
-from ddpm.evaluation.protocol import METRICS, METRICS_AGAINST, Protocol, Score, missing_scores
+from ddpm.evaluation.protocol import METRICS, Protocol, Score, missing_scores
 from ddpm.evaluation.samples import Samples
 from ddpm.evaluation.torchvision_import import prepare_torchvision
 from ddpm.network.execution import float32_products
 from ddpm.progress import Progress
 from ddpm.records.files import atomic_path
 from ddpm.study.evaluation import QualitySettings
-
-PROGRESSIVE_METRICS = ("IS", "FID")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -146,66 +145,50 @@ def measure_quality(
     return [protocol.score(metric, values) for metric in METRICS if metric in metrics]
 
 
-def sample_scores(
-    samples: Samples, references: Mapping[str, np.ndarray], evaluator: Evaluator, title: str
-) -> list[Score]:
-    """IS, FID and KID against train and test, precision and recall of a model's samples.
+class ImageSet(NamedTuple):
+    """Images uint8 [n, C, H, W], the split that they are compared with, and by which metrics."""
 
-    A model whose training diverged gives the same scores with value NaN and n 0.
+    images: np.ndarray
+    split: str
+    metrics: Collection[str]
 
-    Args:
-        samples: the samples.
-        references: the images of `train` and `test`, uint8 [m, C, H, W].
-        evaluator: how they are evaluated.
-        title: for the progress line.
-    """
-    if not len(samples.images):
+
+def measure_sets(
+    sets: Sequence[ImageSet],
+    references: Mapping[str, np.ndarray],
+    evaluator: Evaluator,
+    title: str,
+    *,
+    shuffle: bool = False,
+) -> list[list[Score]]:
+    """`measure_quality` of each set against the images of its split; the title is for the progress line."""
+    arrays = [array for given in sets for array in (given.images, references[given.split])]
+    total = sum({id(array): len(array) for array in arrays}.values())
+    with Progress(title, total, "images") as progress:
         return [
-            score for split in METRICS_AGAINST for score in _missing(samples, METRICS_AGAINST[split], split)
-        ]
-    scores: list[Score] = []
-    total = len(samples.images) + sum(map(len, references.values()))
-    with Progress(title, total, "images") as progress:
-        for split, metrics in METRICS_AGAINST.items():
-            scores += measure_quality(
-                samples.images, references[split], split, evaluator, metrics, progress=progress
+            measure_quality(
+                images, references[split], split, evaluator, metrics, shuffle=shuffle, progress=progress
             )
-    return _noting_non_finite(samples, scores)
+            for images, split, metrics in sets
+        ]
 
 
-def progressive_scores(
-    samples: Samples, train: np.ndarray, evaluator: Evaluator, title: str
-) -> dict[int, list[Score]]:
-    """IS, and FID against train, of each column of x0-hat (figure 10), by the reverse steps taken.
-
-    A model whose training diverged gives the same scores with value NaN and n 0.
-
-    Raises:
-        ValueError: the samples hold no x0-hat.
-    """
-    if samples.x0_hat is None or samples.reverse_steps is None:
-        raise ValueError("samples without x0_hat")
-    columns = {int(steps): x for steps, x in zip(samples.reverse_steps, samples.x0_hat, strict=True)}
+def measure_samples(
+    samples: Samples,
+    sets: Sequence[ImageSet],
+    references: Mapping[str, np.ndarray],
+    evaluator: Evaluator,
+    title: str,
+) -> list[list[Score]]:
+    """`measure_sets` for a model's samples; of a model whose training diverged, value NaN and n 0."""
     if not len(samples.images):
-        return dict.fromkeys(columns, _missing(samples, PROGRESSIVE_METRICS, "train"))
-    total = len(columns) * len(samples.images) + len(train)
-    with Progress(title, total, "images") as progress:
-        scores = {
-            steps: measure_quality(x, train, "train", evaluator, PROGRESSIVE_METRICS, progress=progress)
-            for steps, x in columns.items()
-        }
-    return {steps: _noting_non_finite(samples, column) for steps, column in scores.items()}
-
-
-def _missing(samples: Samples, metrics: Collection[str], split: str) -> list[Score]:
-    return missing_scores(metrics, split, f"not measured: training {samples.status}, so there are no samples")
-
-
-def _noting_non_finite(samples: Samples, scores: list[Score]) -> list[Score]:
+        reason = f"not measured: training {samples.status}, so there are no samples"
+        return [missing_scores(metrics, split, reason) for _, split, metrics in sets]
+    measured = measure_sets(sets, references, evaluator, title)
     if not samples.non_finite:
-        return scores
+        return measured
     note = f"{samples.non_finite} samples were not finite and count as mid-grey"
-    return [score.noting(note) for score in scores]
+    return [[score.noting(note) for score in scores] for scores in measured]
 
 
 def _check(generated: np.ndarray, reference: np.ndarray, extractor: FeatureExtractor) -> None:

@@ -16,8 +16,6 @@ from ddpm.records.traced_files import read_frame
 COLUMNS = ("t", "reverse_steps", "term", "mse", "rate", "rmse", "rate_error", "rmse_error")
 METRICS = ("NLL", "L_T", "L_1:T-1", "L_0", "rate", "distortion", "RMSE")
 GREY_LEVELS = 127.5  # grey levels in one unit of [-1, 1]
-
-
 # Mean over images, and its standard error; None for one image.
 Mean = tuple[float, float | None]
 

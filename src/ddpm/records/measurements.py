@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,7 +86,7 @@ def measurements(scores: Iterable[Score], about: Mapping[str, Any]) -> list[Meas
     return [Measurement(**{**about, **dataclasses.asdict(score)}) for score in scores]
 
 
-def write_measurements(path: str | Path, rows: Sequence[Measurement]) -> None:
+def write_measurements(path: str | Path, rows: Iterable[Measurement]) -> None:
     """Writes rows to a Parquet file, atomically."""
     table = pa.Table.from_pylist([dataclasses.asdict(row) for row in rows], schema=SCHEMA)
     with atomic_path(path) as temporary:
