@@ -1,7 +1,7 @@
 # Data sets as 8-bit arrays with a manifest that holds their hashes.
 rule data:
     input:
-        lambda w: obtainable(dependencies.dataset_inputs(study(w), w.dataset)),
+        lambda w: obtainable(study(w).datasets[w.dataset].inputs),
     output:
         train=layout.TRAIN_IMAGES,
         test=layout.TEST_IMAGES,

@@ -127,14 +127,6 @@ def pretrained_file(study: Study, model: str) -> str:
     )
 
 
-def dataset_inputs(study: Study, dataset: str) -> list[str]:
-    """Files and folders that a data set is read from; none for one that a library carries."""
-    settings = study.datasets[dataset]
-    if settings.source == "cifar10":
-        return [settings.archive]
-    return [settings.train, settings.test] if settings.source == "image_folder" else []
-
-
 def neighbours_inputs(study: Study, figure: str) -> list[str]:
     """The samples whose nearest training images a figure shows, and the data set."""
     model = study.artefacts.models_of(figure)[0]

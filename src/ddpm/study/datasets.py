@@ -26,6 +26,11 @@ class DigitsSettings(Settings):
     split_seed: Seed = Field(0, description="Seed of the train/test split.")
 
     @property
+    def inputs(self) -> list[str]:
+        """Files and folders that it is read from: none, scikit-learn carries it."""
+        return []
+
+    @property
     def split_sizes(self) -> dict[str, int]:
         """Number of images of each split."""
         return {"train": 1797 - self.test_images, "test": self.test_images}
@@ -53,6 +58,11 @@ class Cifar10Settings(Settings):
     test_images: Count = Field(10_000, description="Images that the test batch must hold.")
 
     @property
+    def inputs(self) -> list[str]:
+        """Files and folders that it is read from."""
+        return [self.archive]
+
+    @property
     def split_sizes(self) -> dict[str, int]:
         """Number of images of each split."""
         return {"train": self.train_images, "test": self.test_images}
@@ -70,6 +80,11 @@ class ImageFolderSettings(Settings):
         "exact",
         description="exact: every image must have that size; crop: the central square, smoothly resized.",
     )
+
+    @property
+    def inputs(self) -> list[str]:
+        """Files and folders that it is read from."""
+        return [self.train, self.test]
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
