@@ -50,8 +50,8 @@ include: "workflow/rules/one_workflow.smk"
 
 onstart:
     if workflow.is_main_process:
-        require_alone()
         require_feasible()
+        require_alone()
 
 
 onsuccess:

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class TrainedModel:
-    """A network with its averaged weights in evaluation mode, its process, and their provenance."""
+    """A network with its averaged weights in evaluation mode, its diffusion, and their provenance."""
 
     network: BatchSplittingNetwork
-    process: GaussianDiffusion
+    diffusion: GaussianDiffusion
     provenance: dict[str, Any]
 
 
@@ -43,7 +43,7 @@ def build_network(study: Study, model: str, seed: int) -> UNet:
     )
 
 
-def build_process(study: Study, model: str) -> GaussianDiffusion:
+def build_diffusion(study: Study, model: str) -> GaussianDiffusion:
     """The model's diffusion process, on the CPU."""
     settings = study.model(model).diffusion
     betas = beta_schedule(settings.schedule, settings.beta_start, settings.beta_end, settings.timesteps)
@@ -78,4 +78,4 @@ def load_model(
     network.to(torch.device(device)).eval().requires_grad_(False)
     execution.apply(network)
     round_weights(network)
-    return TrainedModel(BatchSplittingNetwork(network), build_process(study, model).to(device), provenance)
+    return TrainedModel(BatchSplittingNetwork(network), build_diffusion(study, model).to(device), provenance)

@@ -14,7 +14,7 @@ from ddpm.data.scaling import to_model
 from ddpm.data.store import read_images
 from ddpm.diffusion.bound import bound_term, prior_term
 from ddpm.graph import layout
-from ddpm.model import build_network, build_process
+from ddpm.model import build_diffusion, build_network
 from ddpm.network.weights import load_weights, read_weights
 from ddpm.random_numbers import Stream, normal
 from ddpm.records.measurements import read_measurements
@@ -82,7 +82,7 @@ def test_the_weights_file_holds_the_average(training):
 def test_the_terms_are_of_the_splits_images_as_they_are(split):
     """Computed again one by one, from the images on disk and the weights' file."""
     study = load_study(STUDY)
-    network, process = build_network(study, MODEL, seed=5), build_process(study, MODEL)
+    network, process = build_network(study, MODEL, seed=5), build_diffusion(study, MODEL)
     load_weights(layout.path(layout.WEIGHTS, "brief", **NAMES), network)
     network.eval().requires_grad_(False)
     frame = terms_of(split)

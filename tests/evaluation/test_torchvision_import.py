@@ -4,7 +4,7 @@ import sys
 import pytest
 import torch
 
-from ddpm import torchvision_import
+from ddpm.evaluation import torchvision_import
 from ddpm.evaluation.torchvision_import import prepare_torchvision
 
 

@@ -8,7 +8,7 @@ import torch
 from paper_models import MODELS, STUDY
 
 from ddpm.diffusion.process import GaussianDiffusion
-from ddpm.model import build_network, build_process
+from ddpm.model import build_diffusion, build_network
 from ddpm.network.execution import BatchSplittingNetwork, Execution, round_weights
 from ddpm.training.loop import Training
 
@@ -45,7 +45,7 @@ def products_as_before() -> Iterator[None]:
 def training(model: str, precision: str, ghosts_know_autocast: None) -> Training:
     """A training run of the study, of which the first batch has been drawn."""
     settings = STUDY.model(model)
-    network, process = build_network(STUDY, model, 0).to("meta"), build_process(STUDY, model).to("meta")
+    network, process = build_network(STUDY, model, 0).to("meta"), build_diffusion(STUDY, model).to("meta")
     images = torch.empty(IMAGES, *network.image_shape, dtype=torch.uint8, device="meta")
     of_run = settings.training.model_copy(update={"precision": precision})
     run = Training(network, process, settings.diffusion.loss, of_run, images, seed=0)
@@ -63,4 +63,4 @@ def trained(
     network = build_network(STUDY, model, 0).to("meta").eval().requires_grad_(False)
     Execution(precision).apply(network)
     round_weights(network)
-    return BatchSplittingNetwork(network), build_process(STUDY, model).to("meta")
+    return BatchSplittingNetwork(network), build_diffusion(STUDY, model).to("meta")

@@ -10,7 +10,7 @@ from torch.nn import functional
 from ddpm.data.scaling import to_model
 from ddpm.diffusion.bound import prior_term
 from ddpm.evaluation.bound_terms import pair_terms
-from ddpm.model import build_network, build_process
+from ddpm.model import build_diffusion, build_network
 from ddpm.network.execution import Execution, round_weights
 from ddpm.sampling.shards import draw_batch
 
@@ -28,7 +28,7 @@ def test_a_batch_of_samples_and_terms_of_the_bound(cuda, model, precision):
     Execution(precision).apply(network)
     round_weights(network)
     cuda.move(network)
-    process = build_process(STUDY, model)
+    process = build_diffusion(STUDY, model)
     for name, value in vars(process).items():
         if isinstance(value, torch.Tensor):
             setattr(process, name, cuda.tensor(value))

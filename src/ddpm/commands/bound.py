@@ -39,7 +39,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
         write_frame(path, no_terms(), provenance)
         logger.info(f"bound {job.title}: none, training {provenance['status']}")
         return
-    images, timesteps = open_images(study, job.dataset, split, job.device), trained.process.timesteps
+    images, timesteps = open_images(study, job.dataset, split, job.device), trained.diffusion.timesteps
     count = settings.evaluated(len(images))
     shards = settings.shards(count, timesteps)
     if not 0 <= shard < shards:
@@ -47,5 +47,5 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     first, last = settings.shard_range(shard, count, timesteps)
     pixels = images.rows(torch.arange(first, last))
     title = f"bound {job.title} {split} shard {shard + 1}/{shards}"
-    terms = bound_terms(trained.process, trained.network, pixels, first, settings, title)
+    terms = bound_terms(trained.diffusion, trained.network, pixels, first, settings, title)
     write_frame(path, terms.frame(first), provenance | trained.network.provenance())

@@ -58,11 +58,11 @@ def _chains(job: ModelJob, figure: str, trained: TrainedModel) -> dict[str, np.n
 
     study, seed = job.study, job.study.sampling_seeds(job.model)[0]
     settings = study.artefacts.chosen[figure]
-    process, network, shape = trained.process, trained.network, job.image_shape
+    diffusion, network, shape = trained.diffusion, trained.network, job.image_shape
     if isinstance(settings, TrajectorySettings):
-        return chains.trajectory(process, network, shape, settings.t, seed)
+        return chains.trajectory(diffusion, network, shape, settings.t, seed)
     if isinstance(settings, SharedLatentsSettings):
-        return chains.shared_latents(process, network, shape, settings.t, settings.samples, seed)
+        return chains.shared_latents(diffusion, network, shape, settings.t, settings.samples, seed)
     assert isinstance(settings, InterpolationSettings)
     images = open_images(study, job.dataset, "test", job.device)
     largest = max(max(pair) for pair in settings.pairs)
@@ -73,6 +73,6 @@ def _chains(job: ModelJob, figure: str, trained: TrainedModel) -> dict[str, np.n
         )
     sources, steps = images.rows(torch.tensor(settings.pairs)), settings.steps
     arrays = chains.interpolations(
-        process, network, sources, steps, settings.share_noise, seed, f"chain {figure}"
+        diffusion, network, sources, steps, settings.share_noise, seed, f"chain {figure}"
     )
     return {"pairs": np.array(settings.pairs, dtype=np.int64)} | arrays

@@ -69,5 +69,5 @@ def _draw(job: ModelJob, step: int, title: str) -> tuple[np.ndarray, dict[str, A
     images = settings.images
     whole = sampling.model_copy(update={"images": images, "batches_per_shard": images})
     network, shape = trained.network, job.image_shape
-    shard = draw_shard(trained.process, network, shape, 0, whole, settings.seed, [], title)
+    shard = draw_shard(trained.diffusion, network, shape, 0, whole, settings.seed, [], title)
     return shard.images, trained.provenance

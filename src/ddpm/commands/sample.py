@@ -40,6 +40,8 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
         logger.info(f"sample {job.title}: none, training {provenance['status']}")
         return
     title, seed = f"sample {job.title} shard {number + 1}/{settings.shards}", arguments.sampling
-    shard = draw_shard(trained.process, trained.network, job.image_shape, number, settings, seed, keep, title)
+    shard = draw_shard(
+        trained.diffusion, trained.network, job.image_shape, number, settings, seed, keep, title
+    )
     provenance |= trained.network.provenance() | {"non_finite": shard.non_finite}
     write_arrays(path, shard.arrays(), provenance)

@@ -112,14 +112,14 @@ def _train(this: TrainingRun, arguments: argparse.Namespace, ranks: Ranks) -> No
 
 def _training(study: Study, model: str, seed: int, device: str, ranks: Ranks) -> Training:
     from ddpm.data.store import open_images
-    from ddpm.model import build_network, build_process
+    from ddpm.model import build_diffusion, build_network
     from ddpm.training.loop import Training
 
     settings = study.model(model)
     images = open_images(study, settings.dataset, "train", device)
     network = build_network(study, model, seed).to(device)
-    process = build_process(study, model).to(device)
-    return Training(network, process, settings.diffusion.loss, settings.training, images, seed, ranks)
+    diffusion = build_diffusion(study, model).to(device)
+    return Training(network, diffusion, settings.diffusion.loss, settings.training, images, seed, ranks)
 
 
 def _checkpoints(this: TrainingRun, provenance: dict[str, Any]) -> Checkpoints:

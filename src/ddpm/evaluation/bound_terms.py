@@ -52,7 +52,7 @@ def no_terms() -> pd.DataFrame:
 
 @torch.no_grad()
 def bound_terms(
-    process: GaussianDiffusion,
+    diffusion: GaussianDiffusion,
     network: Network,
     pixels: Tensor,
     first: int,
@@ -62,55 +62,55 @@ def bound_terms(
     """The bound of consecutive images of a split.
 
     Args:
-        process, network: the model, on one device.
+        diffusion, network: the model, on one device.
         pixels: uint8 [n, C, H, W]: the shard's images, on that device.
-        first: index of its first image in the split, the first of a group.
+        first: number of its first image in the split, the first of a group.
         settings: sizes of groups and batches, and the seed of the noise in x_t.
         title: for the progress line.
     """
-    timesteps, rows = process.timesteps, []
+    timesteps, rows = diffusion.timesteps, []
     group = settings.group_size(timesteps)
     with Progress(title, len(pixels) * timesteps, "terms") as progress:
         for start in range(0, len(pixels), group):
             x_0 = to_model(pixels[start : start + group])
-            index = torch.arange(first + start, first + start + len(x_0), device=x_0.device)
-            rows.append(_group_terms(process, network, x_0, index, settings))
+            image = torch.arange(first + start, first + start + len(x_0), device=x_0.device)
+            rows.append(_group_terms(diffusion, network, x_0, image, settings))
             progress.advance(len(x_0) * timesteps)
     prior, terms, mse = (torch.cat(parts).cpu().numpy() for parts in zip(*rows, strict=True))
     return BoundTerms(prior, terms, mse)
 
 
 def _group_terms(
-    process: GaussianDiffusion,
+    diffusion: GaussianDiffusion,
     network: Network,
     x_0: Tensor,
     image: Tensor,
     settings: LikelihoodSettings,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Prior [n], terms [n, T] and mse [n, T] of at most a group of images, in batches of one size."""
-    count, timesteps = len(x_0), process.timesteps
+    count, timesteps = len(x_0), diffusion.timesteps
     group, batch_size = settings.group_size(timesteps), settings.batch_size
     pairs = torch.arange(-(-group * timesteps // batch_size) * batch_size, device=x_0.device)
     # Pairs beyond the group's images repeat its last image: they keep the batch whole and are dropped.
     which = (pairs // timesteps).clamp(max=count - 1)
     step = pairs % timesteps
     results = [
-        pair_terms(process, network, x_0[which[part]], step[part], image[which[part]], settings.seed)
+        pair_terms(diffusion, network, x_0[which[part]], step[part], image[which[part]], settings.seed)
         for part in torch.split(pairs, batch_size)
     ]
     terms, mse = (
         torch.cat(parts)[: count * timesteps].reshape(count, timesteps)
         for parts in zip(*results, strict=True)
     )
-    return prior_term(process, x_0), terms, mse
+    return prior_term(diffusion, x_0), terms, mse
 
 
 def pair_terms(
-    process: GaussianDiffusion, network: Network, x_0: Tensor, index: Tensor, image: Tensor, seed: int
+    diffusion: GaussianDiffusion, network: Network, x_0: Tensor, t: Tensor, image: Tensor, seed: int
 ) -> tuple[Tensor, Tensor]:
     """The term and the squared error of x0-hat of each (image, t), float32 [B] each."""
-    noise = normal(seed, Stream.BOUND, image, index, tuple(x_0.shape[1:]))
-    x_t = process.q_sample(x_0, index, noise)
-    step = process.reverse_step(network(x_t, index), x_t, index, clip=True)
+    noise = normal(seed, Stream.BOUND, image, t, tuple(x_0.shape[1:]))
+    x_t = diffusion.q_sample(x_0, t, noise)
+    step = diffusion.reverse_step(network(x_t, t), x_t, t, clip=True)
     error = (step.x_0 - x_0).square().flatten(1).mean(dim=1)
-    return bound_term(process, x_0, x_t, index, step), error
+    return bound_term(diffusion, x_0, x_t, t, step), error

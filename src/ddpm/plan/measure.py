@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from ddpm.diffusion.sampler import reverse_process
-from ddpm.model import build_network, build_process
+from ddpm.model import build_diffusion, build_network
 from ddpm.network.execution import Execution
 from ddpm.plan.cost import Speed, features_flops, training_flops
 from ddpm.plan.network_cost import model_cost
@@ -94,10 +94,10 @@ def _training(study: Study, model: str, device: str) -> Training:
     shape = study.datasets[settings.dataset].image_shape
     images = torch.randint(256, (settings.training.batch_size, *shape), dtype=torch.uint8)
     network = build_network(study, model, seed=0).to(device)
-    process = build_process(study, model).to(device)
+    diffusion = build_diffusion(study, model).to(device)
     parts = {"gradient_clip_shards": _parts(study, model, device)}
     optimisation = settings.training.model_copy(update=parts)
-    return Training(network, process, settings.diffusion.loss, optimisation, images.to(device), seed=0)
+    return Training(network, diffusion, settings.diffusion.loss, optimisation, images.to(device), seed=0)
 
 
 def _training_steps(training: Training, size: int) -> Iterator[None]:
@@ -111,14 +111,14 @@ def _training_steps(training: Training, size: int) -> Iterator[None]:
 
 def _sampling_steps(study: Study, training: Training, size: int) -> Iterator[None]:
     """Reverse steps of `size` images, one at a time; they start again when the chain is finished."""
-    network, process = training.network.eval(), training.diffusion
+    network, diffusion = training.network.eval(), training.diffusion
     Execution(study.sampling.precision).apply(network)
     shape = training.network.image_shape
-    index = torch.arange(size, device=process.beta.device)
+    image = torch.arange(size, device=diffusion.beta.device)
     while True:
-        x = initial_noise(0, index, process.timesteps, shape)
+        x = initial_noise(0, image, diffusion.timesteps, shape)
         for _ in reverse_process(
-            process, network, x, process.timesteps, lambda step: step_noise(0, index, step, shape)
+            diffusion, network, x, diffusion.timesteps, lambda step: step_noise(0, image, step, shape)
         ):
             yield
 

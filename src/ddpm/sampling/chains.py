@@ -35,13 +35,13 @@ def no_chains(figure: str, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
 
 
 def trajectory(
-    process: GaussianDiffusion, network: Network, shape: tuple[int, ...], t: int, seed: int
+    diffusion: GaussianDiffusion, network: Network, shape: tuple[int, ...], t: int, seed: int
 ) -> dict[str, np.ndarray]:
     """x_T, x_t, x_{t-1} and x_0 of the chain of sample 0 (figure 2), each [C, H, W]."""
-    chain = _chain(process, network, shape, seed)
+    chain = _chain(diffusion, network, shape, seed)
     return {
         "t": np.array(t),
-        "x_T": shown(chain[process.timesteps]),
+        "x_T": shown(chain[diffusion.timesteps]),
         "x_t": shown(chain[t]),
         "x_t_minus_1": shown(chain[t - 1]),
         "x_0": shown(chain[0]),
@@ -49,7 +49,7 @@ def trajectory(
 
 
 def shared_latents(
-    process: GaussianDiffusion,
+    diffusion: GaussianDiffusion,
     network: Network,
     shape: tuple[int, ...],
     times: Sequence[int],
@@ -61,12 +61,12 @@ def shared_latents(
     Returns:
         t int64 [P]; latents [P, C, H, W]: x_t of the chain of sample 0; samples [P, count, C, H, W].
     """
-    chain = _chain(process, network, shape, seed)
+    chain = _chain(diffusion, network, shape, seed)
     finished = []
     for panel, t in enumerate(times):
-        index = torch.arange(panel * count, (panel + 1) * count, device=process.beta.device)
+        image = torch.arange(panel * count, (panel + 1) * count, device=diffusion.beta.device)
         start = chain[t].expand(count, *shape)
-        finished.append(_finish(process, network, start, t, index, seed))
+        finished.append(_finish(diffusion, network, start, t, image, seed))
     latents = torch.stack([chain[t] for t in times])
     return {
         "t": np.array(times, dtype=np.int64),
@@ -76,7 +76,7 @@ def shared_latents(
 
 
 def interpolations(
-    process: GaussianDiffusion,
+    diffusion: GaussianDiffusion,
     network: Network,
     sources: Tensor,
     steps: Sequence[int],
@@ -90,7 +90,7 @@ def interpolations(
     fresh noise to each.
 
     Args:
-        process, network: the model.
+        diffusion, network: the model.
         sources: uint8 [P, 2, C, H, W].
         steps: numbers of diffusion steps, K of them; 0 mixes pixels without the network.
         share_noise: diffuse with the same noise for each number of steps.
@@ -107,7 +107,7 @@ def interpolations(
             for row, count in enumerate(steps):
                 number = pair * len(steps) + row
                 noise_key = 0 if share_noise else row
-                rows.append(_row(process, network, images, count, pair, noise_key, number, seed))
+                rows.append(_row(diffusion, network, images, count, pair, noise_key, number, seed))
                 progress.advance()
     stacked = torch.stack(rows).reshape(len(sources), len(steps), len(LAMBDAS), *sources.shape[2:])
     return {
@@ -119,7 +119,7 @@ def interpolations(
 
 
 def _row(
-    process: GaussianDiffusion,
+    diffusion: GaussianDiffusion,
     network: Network,
     images: Tensor,
     count: int,
@@ -135,30 +135,30 @@ def _row(
         return interpolate(images[0], images[1], weights)
     source = torch.arange(2 * pair, 2 * pair + 2, device=device)
     noise = normal(seed, Stream.DIFFUSED_SOURCES, source, noise_key, tuple(images.shape[1:]))
-    x_t = process.q_sample(images, torch.full((2,), count - 1, device=device), noise)
-    index = torch.arange(number * len(LAMBDAS), (number + 1) * len(LAMBDAS), device=device)
-    return _finish(process, network, interpolate(x_t[0], x_t[1], weights), count, index, seed)
+    x_t = diffusion.q_sample(images, torch.full((2,), count - 1, device=device), noise)
+    image = torch.arange(number * len(LAMBDAS), (number + 1) * len(LAMBDAS), device=device)
+    return _finish(diffusion, network, interpolate(x_t[0], x_t[1], weights), count, image, seed)
 
 
 def _chain(
-    process: GaussianDiffusion, network: Network, shape: tuple[int, ...], seed: int
+    diffusion: GaussianDiffusion, network: Network, shape: tuple[int, ...], seed: int
 ) -> dict[int, Tensor]:
     """x_t [C, H, W] of sample 0 for t = T..0."""
-    index = torch.zeros(1, dtype=torch.int64, device=process.beta.device)
-    x = initial_noise(seed, index, process.timesteps, shape)
-    chain = {process.timesteps: x[0]}
-    noise = lambda step: step_noise(seed, index, step, shape)  # noqa: E731
-    for draw in reverse_process(process, network, x, process.timesteps, noise):
+    image = torch.zeros(1, dtype=torch.int64, device=diffusion.beta.device)
+    x = initial_noise(seed, image, diffusion.timesteps, shape)
+    chain = {diffusion.timesteps: x[0]}
+    noise = lambda step: step_noise(seed, image, step, shape)  # noqa: E731
+    for draw in reverse_process(diffusion, network, x, diffusion.timesteps, noise):
         chain[draw.t] = draw.x[0]
     return chain
 
 
 def _finish(
-    process: GaussianDiffusion, network: Network, x_t: Tensor, t: int, index: Tensor, seed: int
+    diffusion: GaussianDiffusion, network: Network, x_t: Tensor, t: int, image: Tensor, seed: int
 ) -> Tensor:
-    """x_0 from x_t by t reverse steps, with noise of its own for each index."""
+    """x_0 from x_t by t reverse steps, with noise of their own for each."""
     shape = tuple(x_t.shape[1:])
-    noise = lambda step: normal(seed, Stream.CONTINUATION, index, step, shape)  # noqa: E731
-    for draw in reverse_process(process, network, x_t, t, noise):
+    noise = lambda step: normal(seed, Stream.CONTINUATION, image, step, shape)  # noqa: E731
+    for draw in reverse_process(diffusion, network, x_t, t, noise):
         x_t = draw.x
     return x_t

@@ -1,4 +1,4 @@
-"""Samples in shards: a sample depends on the weights, the sampling seed and its index alone.
+"""Samples in shards: a sample depends on the weights, the sampling seed and its number alone.
 
 The batches that the network sees keep one size and one membership (images k b .. (k+1) b - 1), so a
 sample's bits do not depend on which job drew it.
@@ -26,21 +26,21 @@ class Shard:
 
     Attributes:
         images: the finished samples, uint8 [n, C, H, W].
-        index: of each sample, int64 [n].
+        image: of each sample, int64 [n].
         x0_hat: uint8 [columns, n, C, H, W]; no columns if it was not asked for.
         reverse_steps: int64 [columns]: steps taken when that x0-hat was predicted.
         non_finite: number of samples with a pixel that is infinite or NaN; shown as mid-grey.
     """
 
     images: np.ndarray
-    index: np.ndarray
+    image: np.ndarray
     x0_hat: np.ndarray
     reverse_steps: np.ndarray
     non_finite: int = 0
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The arrays by the names that they have in a file; x0-hat only if it was asked for."""
-        arrays = {"images": self.images, "index": self.index}
+        arrays = {"images": self.images, "index": self.image}
         progress = {"x0_hat": self.x0_hat, "reverse_steps": self.reverse_steps}
         return arrays | progress if len(self.reverse_steps) else arrays
 
@@ -49,7 +49,7 @@ def no_samples(shape: tuple[int, ...], keep: list[int]) -> Shard:
     """The shard of a model whose training diverged: of 0 samples of a shape (C, H, W)."""
     return Shard(
         images=np.zeros((0, *shape), np.uint8),
-        index=np.zeros(0, np.int64),
+        image=np.zeros(0, np.int64),
         x0_hat=np.zeros((len(keep), 0, *shape), np.uint8),
         reverse_steps=np.array(keep, np.int64),
     )
@@ -70,40 +70,40 @@ def shard_indices(shard: int, settings: SamplingSettings) -> list[Tensor]:
     return [torch.arange(k * size, (k + 1) * size) for k in range(first, last)]
 
 
-def initial_noise(seed: int, index: Tensor, timesteps: int, shape: tuple[int, ...]) -> Tensor:
+def initial_noise(seed: int, image: Tensor, timesteps: int, shape: tuple[int, ...]) -> Tensor:
     """x_T of the images with these indices, float32 [B, *shape]."""
-    return normal(seed, Stream.SAMPLING, index, timesteps, shape)
+    return normal(seed, Stream.SAMPLING, image, timesteps, shape)
 
 
-def step_noise(seed: int, index: Tensor, step: int, shape: tuple[int, ...]) -> Tensor:
-    """z of the images at the step with index `step` = t - 1, float32 [B, *shape]."""
-    return normal(seed, Stream.SAMPLING, index, step, shape)
+def step_noise(seed: int, image: Tensor, step: int, shape: tuple[int, ...]) -> Tensor:
+    """z of the images at a step, by its t in 0..T-1, float32 [B, *shape]."""
+    return normal(seed, Stream.SAMPLING, image, step, shape)
 
 
 def draw_batch(
-    process: GaussianDiffusion,
+    diffusion: GaussianDiffusion,
     network: Network,
     shape: tuple[int, ...],
-    index: Tensor,
+    image: Tensor,
     seed: int,
     keep: list[int],
     progress: Progress | None = None,
 ) -> tuple[Tensor, list[Tensor]]:
     """Finished samples [B, C, H, W] of these indices, and x0-hat after each number of steps in `keep`."""
-    timesteps = process.timesteps
-    x, kept = initial_noise(seed, index, timesteps, shape), []
-    noise = lambda step: step_noise(seed, index, step, shape)  # noqa: E731
-    for draw in reverse_process(process, network, x, timesteps, noise):
+    timesteps = diffusion.timesteps
+    x, kept = initial_noise(seed, image, timesteps, shape), []
+    noise = lambda step: step_noise(seed, image, step, shape)  # noqa: E731
+    for draw in reverse_process(diffusion, network, x, timesteps, noise):
         x = draw.x
         if timesteps - draw.t in keep:
             kept.append(draw.x_0)
         if progress is not None:
-            progress.advance(len(index))
+            progress.advance(len(image))
     return x, kept
 
 
 def draw_shard(
-    process: GaussianDiffusion,
+    diffusion: GaussianDiffusion,
     network: Network,
     shape: tuple[int, ...],
     shard: int,
@@ -115,7 +115,7 @@ def draw_shard(
     """Draws a shard's batches; indices beyond the images are drawn, to keep a batch whole, and dropped.
 
     Args:
-        process, network: the model, on one device.
+        diffusion, network: the model, on one device.
         shape: (C, H, W).
         shard: which of the set's shards, from 0.
         settings: number of samples, and sizes of batches and shards.
@@ -123,13 +123,13 @@ def draw_shard(
         keep: numbers of reverse steps after which x0-hat is kept; empty for none.
         title: for the progress line.
     """
-    device = process.beta.device
+    device = diffusion.beta.device
     batches, none = shard_indices(shard, settings), no_samples(shape, keep)
     finished, kept, non_finite = [none.images], [none.x0_hat], 0
-    with Progress(title, sum(map(len, batches)) * process.timesteps, "image-steps") as progress:
-        for index in batches:
-            x, x0_hat = draw_batch(process, network, shape, index.to(device), seed, keep, progress)
-            wanted = int((index < settings.images).sum())
+    with Progress(title, sum(map(len, batches)) * diffusion.timesteps, "image-steps") as progress:
+        for image in batches:
+            x, x0_hat = draw_batch(diffusion, network, shape, image.to(device), seed, keep, progress)
+            wanted = int((image < settings.images).sum())
             non_finite += int((~torch.isfinite(x[:wanted])).flatten(1).any(dim=1).sum())
             finished.append(shown(x[:wanted]))
             if keep:
