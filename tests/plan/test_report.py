@@ -128,7 +128,7 @@ def test_a_step_time_must_be_positive(word):
         parser.parse_args(["--step-time", word])
 
 
-def test_a_missing_judge_or_archive_is_no_obstacle(project, capsys, done):
+def test_missing_inception_weights_or_archive_is_no_obstacle(project, capsys, done):
     study = changed("paper", {"quality": {"features": {"weights": "/nowhere/inception.pth"}}})
     assert "evaluation" in printed(capsys, study, "--step-time", "1")
 

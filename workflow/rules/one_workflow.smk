@@ -11,7 +11,7 @@ FOLDER_LOCK = SignedLock("results/.workflow.lock", note=shlex.join(sys.argv))
 def require_alone():
     """Raises WorkflowError if another workflow runs in this folder."""
     try:
-        taken = told(FOLDER_LOCK.take)
+        taken = or_workflow_error(FOLDER_LOCK.take)
     except WorkflowError as error:
         logger.warning(f"{error}. Start one workflow at a time here: a second one may not be refused.")
         return
@@ -33,12 +33,12 @@ def homes():
 def end_alone():
     """Keeps the records of all studies beside their results, and lets the next workflow begin."""
     for home in homes():
-        told(snakemake_records.keep_records, home)
+        or_workflow_error(snakemake_records.keep_records, home)
     FOLDER_LOCK.release()
 
 
 # Jobs that run in a Snakemake of their own, here or on a cluster's node, belong to the workflow that started them.
 if workflow.is_main_process:
     for home in homes():
-        if count := told(snakemake_records.take_over_records, home):
+        if count := or_workflow_error(snakemake_records.take_over_records, home):
             logger.info(f"Took over Snakemake's records of {count} files of {home}.")

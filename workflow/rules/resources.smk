@@ -9,10 +9,10 @@ rule fetch:
     log:
         "resources/.logs/{file}.log",
     wildcard_constraints:
-        file=told(locating.fetched_names),
+        file=or_workflow_error(locating.fetched_names),
     conda:
         "../../envs/ddpm.yaml"
     params:
-        sha256=lambda w: told(locating.expected_sha256, layout.RESOURCE.format(file=w.file)),
+        sha256=lambda w: or_workflow_error(locating.expected_sha256, layout.RESOURCE.format(file=w.file)),
     shell:
         "exec ddpm fetch {output} --log {log}"

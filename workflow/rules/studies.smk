@@ -13,7 +13,7 @@ from ddpm.study import load_study
 @functools.cache
 def study_in(home):
     """The study whose results lie in `home`."""
-    return told(load_study, layout.study_file(layout.study_of(home)))
+    return or_workflow_error(load_study, layout.study_file(layout.study_of(home)))
 
 
 def study(wildcards):
@@ -59,7 +59,7 @@ def reference_first(wildcards):
     return layout.REFERENCE_ROWS.format(home=wildcards.home, dataset=dataset)
 
 
-def told(function, *arguments):
+def or_workflow_error(function, *arguments):
     """The function's result; its error as one that Snakemake prints without a traceback."""
     try:
         return function(*arguments)
@@ -70,7 +70,7 @@ def told(function, *arguments):
 @functools.cache
 def require_obtainable(file):
     """Raises WorkflowError if a file neither exists nor can be fetched; once a file, as many jobs ask for the same."""
-    told(locating.require_obtainable, [file])
+    or_workflow_error(locating.require_obtainable, [file])
 
 
 def obtainable(files):

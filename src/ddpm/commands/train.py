@@ -52,8 +52,8 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     """Trains, or continues training, and writes the averaged weights and the training curve."""
     model = require_model(study, arguments.model)
     require_trained(study, model)
-    from ddpm.training.alone import alone
     from ddpm.training.joining import joined, processes_of_torchrun, require_gpus, require_processes
+    from ddpm.training.one_trainer import one_trainer
     from ddpm.training.run import training_run
 
     started = processes_of_torchrun()
@@ -69,7 +69,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
         _launch(this, arguments)
         return
     lock = layout.path(layout.TRAINING_LOCK, study.name, model=model, seed=arguments.seed)
-    with joined(arguments.device) as ranks, alone(lock, this.title, ranks):
+    with joined(arguments.device) as ranks, one_trainer(lock, this.title, ranks):
         if ranks.of_first(ranks.first and this.open(arguments.restart)):
             _train(this, arguments, ranks)
         if ranks.first:

@@ -1,4 +1,4 @@
-"""The networks that judge samples would pass on a GPU."""
+"""The feature extractors would pass on a GPU."""
 
 import ghosts
 import torch

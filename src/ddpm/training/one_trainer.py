@@ -24,7 +24,7 @@ _SECONDS_BETWEEN_LINES = 300.0
 
 
 @contextlib.contextmanager
-def alone(path: str | Path, title: str, ranks: Ranks = ALONE) -> Iterator[None]:
+def one_trainer(path: str | Path, title: str, ranks: Ranks = ALONE) -> Iterator[None]:
     """Holds a run's folder for this trainer; waits as long as another one holds it.
 
     Of several processes the first takes the lock; the others wait with it. Where the file system knows no

@@ -15,7 +15,7 @@ from waiting import PATIENCE, wait_for
 from ddpm.cli import main
 from ddpm.errors import OutputError
 from ddpm.records.locks import SignedLock
-from ddpm.training.alone import _Waiting, alone
+from ddpm.training.one_trainer import _Waiting, one_trainer
 from ddpm.training.signals import Stopped
 
 DATA = ["data", "config/short.yaml", "digits"]
@@ -118,13 +118,13 @@ def test_without_locks_it_trains_and_says_so(folder, monkeypatch, capsys):
 
 def test_it_is_said_now_and_then_that_it_still_waits(tmp_path, monkeypatch):
     said = []
-    monkeypatch.setattr("ddpm.training.alone.logger.info", said.append)
+    monkeypatch.setattr("ddpm.training.one_trainer.logger.info", said.append)
     held = SignedLock(tmp_path / "lock")
     assert held.take()
     waiting = _Waiting(SignedLock(tmp_path / "lock"), "train x")
     for _ in range(3):
         waiting.say()
-    monkeypatch.setattr("ddpm.training.alone._SECONDS_BETWEEN_LINES", 0.0)
+    monkeypatch.setattr("ddpm.training.one_trainer._SECONDS_BETWEEN_LINES", 0.0)
     waiting.say()
     assert [line.split(" by ")[0].split(" for ")[0] for line in said] == [
         "train x: is being trained",
@@ -142,7 +142,7 @@ def test_a_signal_while_the_lock_is_taken_is_not_lost(tmp_path, monkeypatch):
         return take(lock)
 
     monkeypatch.setattr(SignedLock, "take", take_and_signal)
-    with pytest.raises(Stopped) as stopped, alone(tmp_path / "lock", "train x"):
+    with pytest.raises(Stopped) as stopped, one_trainer(tmp_path / "lock", "train x"):
         raise AssertionError
     assert stopped.value.code == 128 + signal.SIGTERM
     assert list(tmp_path.iterdir()) == []
@@ -150,5 +150,8 @@ def test_a_signal_while_the_lock_is_taken_is_not_lost(tmp_path, monkeypatch):
 
 def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot be written"), alone(tmp_path / "file" / "lock", "train x"):
+    with (
+        pytest.raises(OutputError, match="cannot be written"),
+        one_trainer(tmp_path / "file" / "lock", "train x"),
+    ):
         pass
