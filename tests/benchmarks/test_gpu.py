@@ -10,6 +10,8 @@ from timing.partial import PartialReport
 from timing.real_images import read_images
 from timing.setting import NETWORKS
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_gpus_script_in_its_tiny_form(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (20, 16, 16, 3), dtype=np.uint8)

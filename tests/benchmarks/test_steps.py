@@ -15,6 +15,8 @@ from timing.sides import ON_CPU, SIDES, chosen
 from ddpm.network.published.config import accepted_values
 from ddpm.study.models import TrainingSettings
 
+pytestmark = pytest.mark.slow
+
 TINY = NETWORKS["tiny"]
 
 

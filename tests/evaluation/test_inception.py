@@ -16,6 +16,8 @@ from ddpm.evaluation.quality import measure_quality
 from ddpm.graph import layout
 from ddpm.study import Study, load_study
 
+pytestmark = pytest.mark.slow
+
 STUDY = """
 title: A study with Inception's features
 datasets: {cifar10: {source: cifar10}}

@@ -21,7 +21,13 @@ def precision(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-@pytest.fixture(params=MODELS)
+# Whose networks differ; the others take the same path, and are left to `make test-all`.
+_QUICK = ("epsilon_L_simple", "epsilon_L_learned")
+
+
+@pytest.fixture(
+    params=[name if name in _QUICK else pytest.param(name, marks=pytest.mark.slow) for name in MODELS]
+)
 def model(request: pytest.FixtureRequest) -> str:
     return request.param
 

@@ -52,6 +52,7 @@ def config_of(network: UNet) -> dict:
     return {key: values[0] for key, values in accepted_values(network).items()}
 
 
+@pytest.mark.slow
 def test_the_published_cifar10_network(tmp_path, monkeypatch):
     """A folder as diffusers saves it, through the verb: outputs of all times agree."""
     monkeypatch.chdir(tmp_path)

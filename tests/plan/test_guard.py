@@ -11,7 +11,7 @@ from ddpm.plan import guard
 from ddpm.plan.network_cost import model_cost
 from ddpm.study import load_study
 
-TARGET = "results/long/models/epsilon_L_simple/seed0/weights.safetensors"
+TARGET = "results/long/models/epsilon_L_simple/seed0/trained.json"
 
 
 def trained_and_sampled(study, model="epsilon_L_simple"):

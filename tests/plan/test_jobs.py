@@ -78,11 +78,12 @@ def test_targets_by_name_by_path_and_unknown(project):
     assert target_files(demo, [])[-1] == "results/demo/index.html"
     with pytest.raises(StudyError, match=r"config/demo.yaml: --target tabel1: .*did you mean 'table1'"):
         target_files(demo, ["tabel1"])
-    for other in ("results/models/x/seed0/weights.safetensors", "elsewhere/file"):
+    for other in ("results/models/x/seed0/trained.json", "elsewhere/file"):
         with pytest.raises(StudyError, match="no such table, figure or file"):
             target_files(demo, [other])
 
 
+@pytest.mark.slow
 @pytest.mark.workflow
 def test_the_demo(jobs_of):
     jobs = jobs_of("demo")
@@ -110,6 +111,7 @@ def test_the_demo(jobs_of):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.workflow
 def test_the_paper_fetches_its_data_and_inception_and_compares_checkpoints(jobs_of):
     found = counts(jobs_of("paper"))
@@ -135,7 +137,7 @@ def test_files_of_the_users_own_and_published_weights(project):
         "models": {SIMPLE: {"pretrained": weights}},
         "artefacts": shown,
     }
-    other = "results/changed/models/mu_tilde_mse/seed0/weights.safetensors"
+    other = "results/changed/models/mu_tilde_mse/seed0/trained.json"
     jobs = study_jobs(changed("pilot", change), ["figure13", other])
     assert counts(jobs) == {"fetch": 1, "pretrained": 1, "sample": 1, "figure": 1, "data": 1, "train": 1}
     fetched = next(job for job in jobs if job.rule == "fetch")
@@ -143,6 +145,7 @@ def test_files_of_the_users_own_and_published_weights(project):
     assert next(job for job in jobs if job.rule == "data").inputs == ("resources/mine.tar.gz",)
 
 
+@pytest.mark.slow
 @pytest.mark.workflow
 def test_what_is_left_to_run_is_what_snakemake_says(tmp_path, monkeypatch):
     write_study(tmp_path, tiny_study())
@@ -162,11 +165,12 @@ def test_what_is_left_to_run_is_what_snakemake_says(tmp_path, monkeypatch):
     assert "data" in left()
 
 
+@pytest.mark.slow
 @pytest.mark.workflow
 def test_errors_of_snakemake_are_passed_on(project):
     study = load_study("config/demo.yaml")
     with pytest.raises(DDPMError, match=r"(?s)config/demo.yaml: .*KeyError: 'nobody'") as error:
-        study_jobs(study, ["results/demo/models/nobody/seed0/weights.safetensors"])
+        study_jobs(study, ["results/demo/models/nobody/seed0/trained.json"])
     assert "Building DAG" not in str(error.value)
     assert "Traceback" not in str(error.value)
 

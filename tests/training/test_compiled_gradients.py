@@ -11,6 +11,8 @@ from ddpm.network.unet import UNet
 from ddpm.training.compiled_gradients import differing, require_compiled_gradients
 from ddpm.training.state import StateFolder
 
+pytestmark = pytest.mark.slow
+
 
 def with_backend(monkeypatch, backend) -> None:
     compile_network = UNet.compile

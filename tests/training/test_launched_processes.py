@@ -20,6 +20,8 @@ from ddpm.training.launch import _raise_cause
 from ddpm.training.ranks import LOST_STATUS
 from ddpm.training.signals import Stopped
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 MODEL = "epsilon_L_simple"
 STUDY = f"""

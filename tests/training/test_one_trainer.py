@@ -66,6 +66,7 @@ def test_the_second_waits_and_finds_the_work_done(folder, trainers):
     assert not training_lock(folder / RUN).exists()
 
 
+@pytest.mark.slow
 def test_the_second_continues_what_a_killed_first_had_saved(folder, trainers, tmp_path, data):
     first, second = trainers
     first.send_signal(signal.SIGKILL)
@@ -77,6 +78,7 @@ def test_the_second_continues_what_a_killed_first_had_saved(folder, trainers, tm
     assert all((ours[name] == theirs[name]).all() for name in theirs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
 def test_a_signal_ends_the_waiting(folder, trainers, number):
     first, second = trainers
@@ -89,6 +91,7 @@ def test_a_signal_ends_the_waiting(folder, trainers, number):
     assert ends(first) == 0
 
 
+@pytest.mark.slow
 def test_several_processes_wait_together(folder):
     first = start_and_pause(folder)
     second = start(folder, "--processes", "2")

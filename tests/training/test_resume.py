@@ -62,6 +62,7 @@ def test_sigterm_saves_and_leaves(at, tmp_path, undisturbed):
     assert_same(tensors_of(second), undisturbed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "places"), [(signal.SIGKILL, (3, 20, 41)), (signal.SIGUSR1, (20,))])
 def test_killed_process(number, places, tmp_path, undisturbed):
     """A process killed in the middle, again and again, ends with the undisturbed run's bits."""
@@ -129,12 +130,9 @@ def test_all_states_damaged(tmp_path):
 
 def test_a_state_of_other_settings_is_refused_and_kept(tmp_path):
     StateFolder(tmp_path / "state", "a").save(state_of(5))
-    other = StateFolder(tmp_path / "state", "b")
     with pytest.raises(StateError, match=r"other settings \(a, not b\).*--restart"):
-        other.load()
-    assert other.set_aside() == tmp_path / "state.old1"
-    assert other.load() is None
-    assert StateFolder(tmp_path / "state.old1", "a").load().updates == 5
+        StateFolder(tmp_path / "state", "b").load()
+    assert StateFolder(tmp_path / "state", "a").load().updates == 5
 
 
 def test_a_failed_save_keeps_what_was_saved(tmp_path, monkeypatch):

@@ -15,6 +15,8 @@ from ddpm.training.agreement import StopAgreement
 from ddpm.training.batches import Batches
 from ddpm.training.ranks import ALONE, Ranks
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = Path(__file__).parent / "two_processes.py"
 
 

@@ -112,6 +112,7 @@ def test_deleted_results_of_training_are_written_again_without_training(tmp_path
     assert (run / "weights.safetensors").read_bytes() == weights
 
 
+@pytest.mark.slow
 def test_an_edited_rate_and_back_trains_once(tmp_path, built):
     folder = shutil.copytree(built, tmp_path / "copy", symlinks=True)
     target = "results/tiny/models/mu_tilde_mse/seed0/trained.json"
@@ -202,6 +203,7 @@ def test_a_bad_study_stops_before_any_work(tmp_path):
     assert not (tmp_path / "results").exists()
 
 
+@pytest.mark.slow
 def test_a_killed_workflow_continues_to_the_same_weights(tmp_path, built):
     """SIGKILL to the whole process group leaves half-made outputs behind."""
     run = Path("results/tiny/models/epsilon_L_fixed/seed0")
@@ -216,6 +218,7 @@ def test_a_killed_workflow_continues_to_the_same_weights(tmp_path, built):
     assert json.loads((tmp_path / target).read_text()) == json.loads((built / target).read_text())
 
 
+@pytest.mark.slow
 def test_a_second_workflow_in_the_same_folder_is_refused(tmp_path):
     run = Path("results/tiny/models/epsilon_L_fixed/seed0")
     target = str(run / "trained.json")

@@ -49,6 +49,13 @@ PROGRESSIVE_ROWS = "{home}/measurements/progressive/{model}/seed{seed}/sampling{
 LIKELIHOOD_ROWS = "{home}/measurements/likelihood/{model}/seed{seed}/{split}.parquet"
 REFERENCE_ROWS = "{home}/measurements/reference/{dataset}.parquet"
 
+# For `dvc metrics diff` and `dvc plots`.
+METRICS = "{home}/metrics.json"
+TRAINING_PLOT = "{home}/plots/training.csv"
+PROGRESSIVE_PLOT = "{home}/plots/progressive.csv"
+CHECKPOINTS_PLOT = "{home}/plots/checkpoints.csv"
+
+# Below those of plots: a path is of the first pattern that fits.
 TABLE = "{home}/{table}.csv"
 TABLE_TRACE = "{home}/tables/{table}.trace.csv"
 TABLE_MARKDOWN = "{home}/tables/{table}.md"
@@ -57,12 +64,6 @@ FIGURE_PNG = "{home}/figures/{figure}.png"
 FIGURE_PDF = "{home}/figures/{figure}.pdf"
 FIGURE_TRACE = "{home}/figures/{figure}.json"
 INDEX = "{home}/index.html"
-
-# For `dvc metrics diff` and `dvc plots`.
-METRICS = "{home}/metrics.json"
-TRAINING_PLOT = "{home}/plots/training.csv"
-PROGRESSIVE_PLOT = "{home}/plots/progressive.csv"
-CHECKPOINTS_PLOT = "{home}/plots/checkpoints.csv"
 
 # Snakemake's records of the study's files, which travel with them.
 RECORDS = "{home}/records.json"
