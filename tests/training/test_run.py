@@ -11,7 +11,7 @@ from short_study import MODEL, RUN, write_study
 
 from ddpm.cli import main
 from ddpm.data.store import read_manifest
-from ddpm.network.weights import read_weights
+from ddpm.network.weights import read_weights, save_weights
 from ddpm.records.traced_files import read_frame, write_frame
 from ddpm.training.loop import Training
 
@@ -67,6 +67,12 @@ def flip(path: Path) -> None:
     path.write_bytes(content)
 
 
+def make_anothers(weights: Path) -> None:
+    """Has a weights file say that it is of another seed."""
+    tensors, about = read_weights(weights)
+    save_weights(weights, tensors, about | {"training_seed": 1})
+
+
 def set_learning_rate(rate: float) -> None:
     study = Path("config/short.yaml")
     study.write_text(study.read_text().replace("training: {", f"training: {{learning_rate: {rate}, "))
@@ -117,6 +123,7 @@ def test_the_receipt_is_written_again_without_a_step(folder, finished, updates, 
     [
         (lambda: (shutil.rmtree(RUN / STATE), flip(RUN / WEIGHTS)), WEIGHTS),
         (lambda: (shutil.rmtree(RUN / STATE), (RUN / CURVE).unlink()), CURVE),
+        (lambda: (shutil.rmtree(RUN / STATE), make_anothers(RUN / WEIGHTS)), WEIGHTS),
         (lambda: (RUN / CHECKPOINT).unlink(), CHECKPOINT),
         (lambda: flip(RUN / CHECKPOINT), CHECKPOINT),
         (lambda: write_study(Path(), STEPS, kept="[4, 6]"), "checkpoints/step6.safetensors"),
