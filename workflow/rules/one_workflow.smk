@@ -3,7 +3,7 @@
 import shlex
 
 from ddpm.records import snakemake_records
-from ddpm.records.locks import NoLocksError, SignedLock
+from ddpm.records.locks import SignedLock
 
 FOLDER_LOCK = SignedLock("results/.workflow.lock", note=shlex.join(sys.argv))
 
@@ -11,8 +11,8 @@ FOLDER_LOCK = SignedLock("results/.workflow.lock", note=shlex.join(sys.argv))
 def require_alone():
     """Raises WorkflowError if another workflow runs in this folder."""
     try:
-        taken = or_workflow_error(FOLDER_LOCK.take)
-    except WorkflowError as error:
+        taken = FOLDER_LOCK.take()
+    except DDPMError as error:
         logger.warning(f"{error}. Start one workflow at a time here: a second one may not be refused.")
         return
     if not taken:
