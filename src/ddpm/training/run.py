@@ -23,16 +23,20 @@ from ddpm.network.weights import TRAINED, read_weights, save_weights
 from ddpm.records.files import link_or_copy, require_writable, write_text
 from ddpm.records.traced_files import read_frame, read_provenance, write_frame
 from ddpm.study import Study
+from ddpm.training.earlier import (
+    DESCRIPTION,
+    UNKNOWN,
+    read_description,
+    set_aside,
+    shorter_run,
+    weights_of,
+)
 from ddpm.training.state import StateFolder
 
 if TYPE_CHECKING:
     from ddpm.training.loop import Outcome
 
 logger = logging.getLogger("ddpm")
-
-# Says whose files lie in a folder; written before them.
-DESCRIPTION = "run.json"
-UNKNOWN = "unknown"
 
 
 def training_run(study: Study, model: str, seed: int) -> TrainingRun:
@@ -121,13 +125,13 @@ class TrainingRun:
             OutputError: the folder cannot be written.
         """
         require_writable(self.folder.parent)
-        found = _description(self.folder)
+        found = read_description(self.folder)
         if restart:
             self._set_aside(f"{self.description['run']}.restarted")
         elif found.get("run") != self.description["run"]:
             self._set_aside(found.get("run", UNKNOWN))
             self._take_back()
-        if _description(self.folder) != self.description:
+        if read_description(self.folder) != self.description:
             write_text(self.folder / DESCRIPTION, json.dumps(self.description, indent=1) + "\n")
         if self.is_complete():
             return False
@@ -142,7 +146,7 @@ class TrainingRun:
 
     def is_complete(self) -> bool:
         """Whether weights, curve and checkpoints of this run are in their places; says what they lack."""
-        if _description(self.folder) != self.description or not self.weights.exists():
+        if read_description(self.folder) != self.description or not self.weights.exists():
             return False
         if problem := self._defect():
             logger.info(f"{self.title}: {self.weights} is there, but not all that belongs to it: {problem}")
@@ -183,16 +187,10 @@ class TrainingRun:
         return path
 
     def _set_aside(self, name: str) -> None:
-        """Renames the folder, if there is something in it."""
-        if not self.folder.exists():
-            return
-        if not any(self.folder.iterdir()):
-            self.folder.rmdir()
-            return
-        place = _unused(self._path(layout.EARLIER) / name)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        self.folder.rename(place)
-        logger.info(f"{self.title}: a run of other settings or data, or an earlier one, now lies in {place}")
+        if (place := set_aside(self.folder, self._path(layout.EARLIER) / name)) is not None:
+            logger.info(
+                f"{self.title}: a run of other settings or data, or an earlier one, now lies in {place}"
+            )
 
     def _take_back(self) -> None:
         """Brings back the run of these settings, or the state it continues from, if one was set aside."""
@@ -201,34 +199,20 @@ class TrainingRun:
             same.rename(self.folder)
             logger.info(f"{self.title}: {same} is in its place again")
             return
-        shorter = [
-            (updates, place)
-            for place in sorted(earlier.glob("*"))
-            if _description(place).get("continued") == self.description["continued"]
-            and (updates := self._continues(place)) is not None
-        ]
-        if shorter:
-            updates, place = max(shorter, key=lambda found: found[0])
-            self._continue_from(place)
-            logger.info(f"{self.title}: continues from step {updates:,} of {place}, which has fewer steps")
-
-    def _continues(self, place: Path) -> int | None:
-        """The number of updates of a run of fewer steps, if this one can continue from it."""
-        try:
-            state = StateFolder(place / "state", self.description["continued"]).load()
-        except DDPMError:
-            return None
-        if state is None or state.updates > self.study.model(self.model).training.steps:
-            return None
-        wanted = [step for step in self.checkpoints if step <= state.updates]
-        return state.updates if all(_weights_of(place, step) for step in wanted) else None
+        steps = self.study.model(self.model).training.steps
+        found = shorter_run(earlier, self.description["continued"], steps, self.checkpoints)
+        if found is not None:
+            self._continue_from(found.place)
+            logger.info(
+                f"{self.title}: continues from step {found.updates:,} of {found.place}, which has fewer steps"
+            )
 
     def _continue_from(self, place: Path) -> None:
         """Takes over state and checkpoints of a run of fewer steps, which stays where it is."""
         for state in (place / "state").glob("*.safetensors"):
             link_or_copy(state, self.folder / "state" / state.name)
         for step, path in self.checkpoints.items():
-            if (source := _weights_of(place, step)) is not None:
+            if (source := weights_of(place, step)) is not None:
                 tensors, about = read_weights(source)
                 save_weights(path, tensors, about | self.provenance)
 
@@ -263,33 +247,3 @@ class TrainingRun:
 
     def _path(self, pattern: str, **names: object) -> Path:
         return layout.path(pattern, self.study.name, model=self.model, seed=self.seed, **names)
-
-
-def _description(folder: Path) -> dict[str, str]:
-    """What a folder's run.json says; nothing if it is missing or damaged."""
-    try:
-        content = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def _weights_of(place: Path, step: int) -> Path | None:
-    """The weights of a step in the folder of a run: a checkpoint, or those of its last step."""
-    checkpoint = place / "checkpoints" / f"step{step}.safetensors"
-    for path in (checkpoint, place / "weights.safetensors"):
-        try:
-            if int(read_weights(path)[1]["updates"]) == step:
-                return path
-        except (DDPMError, ValueError, KeyError):
-            continue
-    return None
-
-
-def _unused(place: Path) -> Path:
-    """The place, or the first of `place.2`, `place.3`, ... that is free."""
-    number, free = 1, place
-    while free.exists():
-        number += 1
-        free = place.with_name(f"{place.name}.{number}")
-    return free
