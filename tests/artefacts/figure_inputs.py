@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ddpm.graph.dependencies import artefact_inputs, training_runs
+from ddpm.graph.fingerprint import quality_fingerprint, result_fingerprint
 from ddpm.records.measurements import Measurement, write_measurements
 from ddpm.records.traced_files import write_arrays, write_frame
 from ddpm.study import Study, load_study
@@ -72,7 +73,6 @@ class Inputs:
             "study": study.name,
             "model": "simple",
             "status": status,
-            "settings": "0123456789ab",
         }
 
     def write(self) -> None:
@@ -86,12 +86,17 @@ class Inputs:
         self.progressive()
         self.curves()
 
+    def about(self, path: str) -> dict[str, object]:
+        """The provenance of a file."""
+        return {**self.provenance, "settings": result_fingerprint(self.study, path)}
+
     def images(self, count: int, *more: int) -> np.ndarray:
         first = 0 if self.status == DIVERGED else count
         return self.generator.integers(0, 256, (first, *more, *self.shape), dtype=np.uint8)
 
     def arrays(self, figure: str, role: str, arrays: dict[str, np.ndarray]) -> None:
-        write_arrays(artefact_inputs(self.study, figure)[role][0], arrays, self.provenance)
+        path = artefact_inputs(self.study, figure)[role][0]
+        write_arrays(path, arrays, self.about(path))
 
     def samples(self) -> None:
         steps = np.linspace(self.timesteps // 5, self.timesteps, 5).astype(np.int64)
@@ -100,7 +105,7 @@ class Inputs:
             x0_hat = self.generator.integers(0, 256, (5, *images.shape), dtype=np.uint8)
             index = 6 * shard + np.arange(len(images))
             arrays = {"images": images, "index": index, "x0_hat": x0_hat, "reverse_steps": steps}
-            write_arrays(path, arrays, self.provenance)
+            write_arrays(path, arrays, self.about(path))
 
     def trajectory(self) -> None:
         arrays: dict[str, np.ndarray] = {"t": np.array(self.timesteps // 2)}
@@ -139,7 +144,8 @@ class Inputs:
         )
         if self.status == DIVERGED:
             frame = pd.DataFrame({name: [] for name in frame})
-        write_frame(artefact_inputs(self.study, "figure5")["rate_distortion"][0], frame, self.provenance)
+        path = artefact_inputs(self.study, "figure5")["rate_distortion"][0]
+        write_frame(path, frame, self.about(path))
 
     def progressive(self) -> None:
         rows = [
@@ -160,7 +166,7 @@ class Inputs:
             n=0 if self.status == DIVERGED else 1000,
             protocol="made up",
             status=self.status,
-            settings="0123456789ab",
+            settings=quality_fingerprint(self.study, "simple"),
             git_commit="none",
             hardware="none",
             training_seed=0,
@@ -177,5 +183,5 @@ class Inputs:
             if self.status == DIVERGED:
                 loss[-1] = np.nan
             frame = pd.DataFrame({"step": steps, "loss": loss, "gradient_norm": 1.0, "learning_rate": 1e-3})
-            provenance = {**self.provenance, "model": run["model"], "training_seed": run["seed"]}
+            provenance = {**self.about(path), "model": run["model"], "training_seed": run["seed"]}
             write_frame(path, frame, provenance)

@@ -8,13 +8,14 @@ from pathlib import Path
 import made_up_study
 import numpy as np
 import pandas as pd
-from made_up_study import PUBLISHED, Change
+from made_up_study import PUBLISHED, Change, write
 
 from ddpm.artefacts.published import read_published
 from ddpm.artefacts.tables.table import BuiltTable, build_table
 from ddpm.graph import layout
 from ddpm.graph.dependencies import checkpoint_rows, training_runs
-from ddpm.records.measurements import Measurement, write_measurements
+from ddpm.graph.fingerprint import result_fingerprint
+from ddpm.records.measurements import Measurement
 from ddpm.records.traced_files import write_frame
 from ddpm.study import Study
 
@@ -77,7 +78,7 @@ def measure(study: Study, change: Change = list) -> None:
     for run in training_runs(study, study.models):
         steps = study.model(str(run["model"])).candidates
         for step, path in zip(steps, checkpoint_rows(study, **run), strict=True):
-            write_measurements(path, change(rows_of_checkpoint(study, step=step, **run)))
+            write(study, path, change(rows_of_checkpoint(study, step=step, **run)))
     write_curve(study)
 
 
@@ -158,6 +159,7 @@ def write_curve(study: Study, status: str = "trained", errors: bool = True) -> N
             frame[f"{column}_error"] = 0.01 * frame[column]
     path = layout.path(layout.RATE_DISTORTION, study.name, model="eps_simple", seed=0, split="test")
     provenance = {"git_commit": "abc", "hardware": "a GPU", "weights_hash": "w" * 64, "status": status}
+    provenance["settings"] = result_fingerprint(study, str(path))
     write_frame(path, frame if status == "trained" else frame.iloc[:0], provenance)
 
 

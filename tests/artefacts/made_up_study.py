@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import shutil
 from collections.abc import Callable, Mapping
@@ -12,6 +13,7 @@ import pandas as pd
 
 from ddpm.graph import layout
 from ddpm.graph.dependencies import PUBLISHED, training_runs
+from ddpm.graph.fingerprint import result_fingerprint
 from ddpm.records.measurements import Measurement, write_measurements
 from ddpm.records.traced_files import write_frame
 from ddpm.study import Study, load_study
@@ -84,12 +86,18 @@ def write_rows(
     for run in training_runs(study, study.models):
         for sampling in study.sampling_seeds(str(run["model"])):
             path = layout.path(layout.QUALITY_ROWS, study.name, sampling=sampling, **run)
-            write_measurements(path, change(quality(study, sampling=sampling, **run)))
+            write(study, path, change(quality(study, sampling=sampling, **run)))
         for split in ("train", "test"):
             path = layout.path(layout.LIKELIHOOD_ROWS, study.name, split=split, **run)
-            write_measurements(path, change(likelihood(study, split=split, **run)))
+            write(study, path, change(likelihood(study, split=split, **run)))
     path = layout.path(layout.REFERENCE_ROWS, study.name, dataset=next(iter(study.datasets)))
-    write_measurements(path, change(reference))
+    write(study, path, change(reference))
+
+
+def write(study: Study, path: Path, rows: list[Measurement]) -> None:
+    """Writes the rows of one file, as of the study's settings."""
+    settings = result_fingerprint(study, str(path))
+    write_measurements(path, [dataclasses.replace(row, settings=settings) for row in rows])
 
 
 def quality_rows(study: Study, model: str, seed: int, sampling: int) -> list[Measurement]:
@@ -138,6 +146,7 @@ def write_curve(study: Study, timesteps: int = 100, status: str = "trained") -> 
     frame = pd.DataFrame(curve | {"term": 0.0, "mse": 0.0, "rmse": 1.0 * (timesteps - steps)})
     path = layout.path(layout.RATE_DISTORTION, study.name, model="eps_simple", seed=0, split="test")
     provenance = {"git_commit": "abc", "hardware": "a laptop", "weights_hash": "w" * 64, "status": status}
+    provenance["settings"] = result_fingerprint(study, str(path))
     write_frame(path, frame if status == "trained" else frame.iloc[:0], provenance)
 
 

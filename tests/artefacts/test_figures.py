@@ -24,6 +24,7 @@ from ddpm.artefacts.published import read_published
 from ddpm.commands import figure as verb
 from ddpm.errors import DataError, OutputError, StudyError
 from ddpm.graph.dependencies import artefact_inputs
+from ddpm.graph.fingerprint import result_fingerprint
 from ddpm.records.files import sha256
 from ddpm.records.measurements import read_measurements
 from ddpm.records.traced_files import read_arrays, read_frame, write_arrays
@@ -268,7 +269,7 @@ def test_the_trace_of_measurements_lists_what_they_came_from(tiny) -> None:
     make(tiny, "figure10")
     trace = json.loads(Path("results/tiny/figures/figure10.json").read_text())
     rows, published = trace["inputs"]
-    assert rows["provenance"]["settings"] == ["0123456789ab"]
+    assert rows["provenance"]["settings"] == [result_fingerprint(tiny, rows["path"])]
     assert rows["provenance"]["training_seed"] == [0]
     assert published["path"] == "config/published.csv"
     make(tiny, "figure2")

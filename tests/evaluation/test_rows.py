@@ -90,9 +90,21 @@ def test_non_finite_samples_are_noted(study, write_samples, train):
     assert rows.protocol.str.endswith("2 samples were not finite and count as mid-grey").all()
 
 
+def test_a_model_without_a_finite_sample_has_no_scores(study, write_samples, train):
+    grey = np.full_like(train[:200], 128)
+    write_samples(grey, np.stack([grey] * 2), non_finite=100)
+    rows = measured(quality, study, layout.QUALITY_ROWS, **NAMES)
+    steps = measured(progressive, study, layout.PROGRESSIVE_ROWS, **NAMES)
+    for frame in (rows, steps):
+        assert frame.value.isna().all()
+        assert set(frame.n) == {0}
+        assert set(frame.status) == {"trained; not finite"}
+        assert frame.protocol.str.contains("none of the 200 samples is finite").all()
+
+
 def test_missing_samples_are_named_before_any_work(study, tmp_path):
     (tmp_path / "results/tiny/features/classifier.safetensors").unlink()
-    with pytest.raises(DataError, match=r"shard0\.npz: there are no such samples"):
+    with pytest.raises(DataError, match=r"shard0\.npz: there is no such file"):
         quality.run(study, RUN)
 
 

@@ -36,7 +36,7 @@ def test_shards_are_joined_in_order(job, write_samples):
         (1, {"index": np.arange(100)}, {}, r"shard1\.npz.*index 100 is missing"),
         (0, {"index": np.arange(99)}, {}, r"shard0\.npz: index has shape \[99\] for 100 images"),
         (0, {"images": IMAGES[:100, :, :4]}, {}, r"shard0\.npz: images are uint8 \[100, 1, 4, 8\]"),
-        (1, {}, {"settings": "000000000000"}, r"shard1\.npz: was drawn under other settings"),
+        (1, {}, {"settings": "000000000000"}, r"shard1\.npz: was made under other settings"),
         *(
             (1, {}, {key: "another"}, f"{key} is 'another'.*different models")
             for key in ("weights_hash", "data_hash", "status")
@@ -52,9 +52,7 @@ def test_shards_that_do_not_fit_are_refused(job, write_samples, shard, arrays, p
 
 def test_a_missing_shard_names_the_command(job, write_samples):
     Path(write_samples(IMAGES)[1]).unlink()
-    with pytest.raises(
-        DataError, match=r"shard1\.npz: there are no such samples; run `ddpm sample tiny\.yaml"
-    ):
+    with pytest.raises(DataError, match=r"shard1\.npz: there is no such file; run `ddpm sample tiny\.yaml"):
         job.samples()
 
 

@@ -13,7 +13,7 @@ from workflow.studies import snakemake, tiny_study, write_study
 from ddpm.errors import DDPMError, StudyError
 from ddpm.graph import layout
 from ddpm.plan import jobs as plan_jobs
-from ddpm.plan.jobs import printed_inputs, study_jobs, summarised_jobs, target_files, wildcards
+from ddpm.plan.jobs import printed_inputs, study_jobs, summarised_jobs, target_files
 from ddpm.study import load_study
 
 SIMPLE = "epsilon_L_simple"
@@ -33,12 +33,12 @@ def counts(jobs):
 def test_wildcards_are_found_in_every_path_of_the_layout(home, pattern):
     names = [name for name in re.findall(r"\{(\w+)\}", pattern) if name != "home"]
     values = {"home": home, **{name: f"{name}_1-a" for name in names}}
-    assert wildcards(pattern.format(**values)) == values
+    assert layout.wildcards(pattern.format(**values)) == values
 
 
 def test_wildcards_of_other_files():
-    assert wildcards("resources/huggingface/a/b/main/c.npz") == {"file": "huggingface/a/b/main/c.npz"}
-    assert wildcards("elsewhere/table1.csv") == {}
+    assert layout.wildcards("resources/huggingface/a/b/main/c.npz") == {"file": "huggingface/a/b/main/c.npz"}
+    assert layout.wildcards("elsewhere/table1.csv") == {}
 
 
 def test_the_texts_of_snakemake():

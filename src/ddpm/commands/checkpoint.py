@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ddpm.commands.arguments import add_model_arguments, model_job, require_trained
 from ddpm.errors import StudyError
@@ -12,9 +12,8 @@ from ddpm.graph.fingerprint import checkpoint_fingerprint, training_fingerprint
 from ddpm.study import Study
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from ddpm.evaluation.job import ModelJob
+    from ddpm.evaluation.samples import Samples
 
 COMPUTES = True
 
@@ -36,19 +35,20 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     path = job.output(layout.CHECKPOINT_ROWS, step=step)
     from ddpm.evaluation.checkpoints import is_candidate
     from ddpm.evaluation.protocol import PAPERS_METRICS, missing_scores
-    from ddpm.evaluation.quality import ImageSet, measure_sets
+    from ddpm.evaluation.quality import ImageSet, measure_samples
     from ddpm.network.weights import read_weights
     from ddpm.records.measurements import write_measurements
 
     _, about = read_weights(job.checkpoint(candidates[-1]))
     status, title = str(about["status"]), f"checkpoint {job.title} step {step:,}"
     if is_candidate(status, step, job.checkpoint(step)):
-        images, about = _draw(job, step, title)
-        sets, references = [ImageSet(images, "train", PAPERS_METRICS)], {"train": job.images("train")}
-        note = f"of {len(images):,} samples of the averaged weights at step {step:,}"
+        samples = _draw(job, step, title)
+        sets, references = [ImageSet(samples.images, "train", PAPERS_METRICS)], {"train": job.images("train")}
+        note = f"of {len(samples.images):,} samples of the averaged weights at step {step:,}"
         with job.evaluator() as evaluator:
-            [scores] = measure_sets(sets, references, evaluator, f"{title} quality")
+            [scores] = measure_samples(samples, sets, references, evaluator, f"{title} quality")
         scores = [score.noting(note) for score in scores]
+        about, status = samples.provenance, samples.about["status"]
     else:
         scores = missing_scores(PAPERS_METRICS, "train", f"not measured: training {status}")
     hashes = {key: about[key] for key in ("data_hash", "weights_hash")}
@@ -56,8 +56,9 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     write_measurements(path, job.rows(scores, status=status, sampling_seed=seed, **hashes))
 
 
-def _draw(job: ModelJob, step: int, title: str) -> tuple[np.ndarray, dict[str, Any]]:
-    """Samples of the weights of a step, uint8 [n, C, H, W], and the weights' provenance."""
+def _draw(job: ModelJob, step: int, title: str) -> Samples:
+    """Samples of the weights of a step, with the weights' provenance."""
+    from ddpm.evaluation.samples import Samples
     from ddpm.model import load_model
     from ddpm.network.execution import Execution
     from ddpm.sampling.shards import draw_shard
@@ -70,4 +71,5 @@ def _draw(job: ModelJob, step: int, title: str) -> tuple[np.ndarray, dict[str, A
     whole = sampling.model_copy(update={"images": images, "batches_per_shard": images})
     network, shape = trained.network, job.image_shape
     shard = draw_shard(trained.diffusion, network, shape, 0, whole, settings.seed, [], title)
-    return shard.images, trained.provenance
+    status = str(trained.provenance["status"])
+    return Samples(shard.images, status, trained.provenance, shard.non_finite)

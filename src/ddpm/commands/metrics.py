@@ -19,10 +19,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(study: Study, arguments: argparse.Namespace) -> None:
     """Writes metrics.json and plots/*.csv of the study."""
+    from ddpm.artefacts.current import require_current
     from ddpm.evaluation import metrics
     from ddpm.records.files import write_text
 
     inputs = metrics_inputs(study)
+    require_current(study, (file for files in inputs.values() for file in files))
     numbers = metrics.metrics(inputs["rows"])
     contents = {
         layout.TRAINING_PLOT: metrics.training_plot(inputs["curves"]).to_csv(index=False),

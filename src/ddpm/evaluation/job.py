@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -176,21 +176,25 @@ class ModelJob(Job):
         from ddpm.evaluation.samples import read_samples
 
         shards = sample_shards(self.study, self.model, self.seed, self.sampling)
-        call = f"--model {self.model} --seed {self.seed}"
         samples = read_samples(
             shards,
             sampling_fingerprint(self.study, self.model),
             self.study.sampling.images,
             self.image_shape,
-            f"run `ddpm sample {self.study.file}` for {call} --sampling {self.sampling}",
+            f"run `ddpm sample {self.study.file} --model {self.model} --seed {self.seed} --sampling "
+            f"{self.sampling}` for each shard",
             progressive=progressive,
         )
-        if samples.provenance.get("data_hash") not in (None, self.data_hash):
-            raise DataError(
-                f"samples of {self.title}: their model was trained on other data than {self.dataset} holds "
-                f"now; run `ddpm train {self.study.file} {call}` and sample again"
-            )
+        self.require_data(samples.provenance, f"samples of {self.title}")
         return samples
+
+    def require_data(self, provenance: Mapping[str, Any], what: str) -> None:
+        """Raises DataError if results (`what`) are of a model that was trained on other data than these."""
+        if provenance.get("data_hash") not in (None, self.data_hash):
+            raise DataError(
+                f"{what}: their model was trained on other data than {self.dataset} holds now; make them "
+                f"again after `ddpm train {self.study.file} --model {self.model} --seed {self.seed}`"
+            )
 
     def checkpoint(self, step: int) -> Path:
         """The averaged weights of a step: a checkpoint, or the finished weights for the last step."""

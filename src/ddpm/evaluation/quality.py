@@ -180,9 +180,11 @@ def measure_samples(
     evaluator: Evaluator,
     title: str,
 ) -> list[list[Score]]:
-    """`measure_sets` for a model's samples; of a model whose training diverged, value NaN and n 0."""
-    if not len(samples.images):
+    """`measure_sets` for a model's samples; value NaN and n 0 if training diverged or no sample is finite."""
+    if not samples.finite:
         reason = f"not measured: training {samples.status}, so there are no samples"
+        if len(samples.images):
+            reason = f"not measured: none of the {len(samples.images):,} samples is finite"
         return [missing_scores(metrics, split, reason) for _, split, metrics in sets]
     measured = measure_sets(sets, references, evaluator, title)
     if not samples.non_finite:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from ddpm.errors import DataError
 from ddpm.evaluation.protocol import Score
+from ddpm.records.status import is_not_finite
 from ddpm.records.traced_files import read_frame
 
 COLUMNS = ("t", "reverse_steps", "term", "mse", "rate", "rmse", "rate_error", "rmse_error")
@@ -32,6 +33,12 @@ def read_bound_terms(paths: Sequence[str | Path], images: int) -> pd.DataFrame:
             f"{paths[0]} and its neighbours: hold {len(frame)} of {images} images; delete them, run again"
         )
     return frame
+
+
+def is_finite(frame: pd.DataFrame) -> bool:
+    """Whether the bound of every image is finite."""
+    columns = [np.stack(frame[name].to_list()).ravel() for name in ("prior", "terms", "mse")]
+    return bool(np.isfinite(np.concatenate(columns)).all())
 
 
 def likelihood(frame: pd.DataFrame) -> dict[str, Mean]:
@@ -61,16 +68,16 @@ def likelihood(frame: pd.DataFrame) -> dict[str, Mean]:
 def likelihood_scores(
     frame: pd.DataFrame | None, split: str, split_size: int, timesteps: int, status: str
 ) -> list[Score]:
-    """The parts of the bound as scores; NaN and n 0 if training diverged.
+    """The parts of the bound as scores; NaN and n 0 if training diverged or the bound is not finite.
 
     Args:
-        frame: rows of the bound's terms; None if training diverged.
+        frame: rows of the bound's terms; None if there are none, or none that are finite.
         split, split_size: of which the images are, and how many it has in all.
         timesteps: T.
-        status: how training ended, as in `ddpm.records.status`.
+        status: of the measurements, as in `ddpm.records.status`.
     """
     if frame is None:
-        reason = f"no bound: training {status}"
+        reason = "no bound: it is not finite" if is_not_finite(status) else f"no bound: training {status}"
         return [Score(metric, split, math.nan, None, 0, reason) for metric in METRICS]
     protocol = (
         f"bound of all {timesteps} terms, one noise draw each, x0-hat clipped; "

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from ddpm.errors import DataError
-from ddpm.records.status import is_evaluated
-from ddpm.records.traced_files import read_arrays, read_provenance
+from ddpm.records.shards import read_records
+from ddpm.records.status import is_evaluated, not_finite
+from ddpm.records.traced_files import read_arrays
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,9 +36,15 @@ class Samples:
     reverse_steps: np.ndarray | None = None
 
     @property
+    def finite(self) -> int:
+        """How many are finite."""
+        return len(self.images) - self.non_finite
+
+    @property
     def about(self) -> dict[str, Any]:
         """What measurements of them say of the model: its status and the hash of its weights."""
-        return {"status": self.status, "weights_hash": self.provenance.get("weights_hash")}
+        status = self.status if self.finite or not len(self.images) else not_finite(self.status)
+        return {"status": status, "weights_hash": self.provenance.get("weights_hash")}
 
 
 def read_samples(
@@ -64,11 +71,7 @@ def read_samples(
             its neighbours, has images of another shape, or an index is missing.
     """
     paths = [Path(shard) for shard in shards]
-    for path in paths:
-        if not path.is_file():
-            raise DataError(f"{path}: there are no such samples; {remedy}")
-    records = [read_provenance(path) for path in paths]
-    _check_records(paths, records, settings, remedy)
+    records = read_records(paths, settings, remedy)
     status = str(records[0].get("status") or "trained")
     parts = [_shard(path, shape, remedy) for path in paths]
     images, index = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
@@ -76,19 +79,6 @@ def read_samples(
     x0_hat, steps = _progress(paths) if progressive else (None, None)
     non_finite = sum(int(record.get("non_finite") or 0) for record in records)
     return Samples(images, status, records[0], non_finite, x0_hat, steps)
-
-
-def _check_records(paths: list[Path], records: list[dict[str, Any]], settings: str, remedy: str) -> None:
-    """All shards must be of these settings and of one model."""
-    for path, record in zip(paths, records, strict=True):
-        if record.get("settings") != settings:
-            raise DataError(f"{path}: was drawn under other settings than the study has now; {remedy}")
-        for key in ("weights_hash", "data_hash", "status"):
-            if record.get(key) != records[0].get(key):
-                raise DataError(
-                    f"{path}: {key} is {record.get(key)!r}, but {records[0].get(key)!r} in {paths[0].name}: "
-                    f"the shards were drawn by different models; delete both and {remedy}"
-                )
 
 
 def _shard(path: Path, shape: tuple[int, int, int], remedy: str) -> tuple[np.ndarray, np.ndarray]:

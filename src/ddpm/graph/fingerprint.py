@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any
 
+from ddpm.graph import layout
 from ddpm.study.base import Settings, is_runtime_only
 from ddpm.study.settings import Study
 
@@ -174,3 +176,28 @@ def artefact_fingerprint(study: Study, artefact: str) -> str:
     compared = artefacts.compared if artefact == "comparison" else []
     settings = [artefacts.chosen[name] for name in [artefact, *compared]]
     return fingerprint(artefact, study.title, *settings)
+
+
+# The fingerprint that results carry, and the wildcard that it is of.
+_OF_RESULTS: dict[str, tuple[Callable[[Study, str], str], str]] = {
+    layout.CURVE: (training_fingerprint, "model"),
+    layout.SAMPLES: (sampling_fingerprint, "model"),
+    layout.CHAINS: (chain_fingerprint, "figure"),
+    layout.NEIGHBOURS: (neighbours_fingerprint, "figure"),
+    layout.BOUND_TERMS: (likelihood_fingerprint, "model"),
+    layout.RATE_DISTORTION: (likelihood_fingerprint, "model"),
+    layout.LIKELIHOOD_ROWS: (likelihood_fingerprint, "model"),
+    layout.CHECKPOINT_ROWS: (checkpoint_fingerprint, "model"),
+    layout.QUALITY_ROWS: (quality_fingerprint, "model"),
+    layout.PROGRESSIVE_ROWS: (quality_fingerprint, "model"),
+    layout.REFERENCE_ROWS: (reference_fingerprint, "dataset"),
+}
+
+
+def result_fingerprint(study: Study, file: str) -> str | None:
+    """The fingerprint of a result that is of the study's settings; None for files that carry none."""
+    pattern, wildcards = layout.match(file)
+    if pattern not in _OF_RESULTS:
+        return None
+    of, wildcard = _OF_RESULTS[pattern]
+    return of(study, wildcards[wildcard])

@@ -6,6 +6,7 @@ workflow's wildcards.
 
 from __future__ import annotations
 
+import functools
 import re
 from pathlib import Path
 
@@ -48,6 +49,7 @@ QUALITY_ROWS = "{home}/measurements/quality/{model}/seed{seed}/sampling{sampling
 PROGRESSIVE_ROWS = "{home}/measurements/progressive/{model}/seed{seed}/sampling{sampling}.parquet"
 LIKELIHOOD_ROWS = "{home}/measurements/likelihood/{model}/seed{seed}/{split}.parquet"
 REFERENCE_ROWS = "{home}/measurements/reference/{dataset}.parquet"
+MEASUREMENTS = frozenset({CHECKPOINT_ROWS, QUALITY_ROWS, PROGRESSIVE_ROWS, LIKELIHOOD_ROWS, REFERENCE_ROWS})
 
 # For `dvc metrics diff` and `dvc plots`.
 METRICS = "{home}/metrics.json"
@@ -101,3 +103,31 @@ def study_file(study: str) -> str:
 def path(pattern: str, study: str, **names: object) -> Path:
     """A pattern of this module filled in for a study."""
     return Path(pattern.format(home=home(study), **names))
+
+
+def wildcards(file: str) -> dict[str, str]:
+    """The wildcards of a file of a study by its path; none for a path that no pattern of this module fits."""
+    return match(file)[1]
+
+
+def match(file: str) -> tuple[str, dict[str, str]]:
+    """The first pattern of this module that a path fits, and the wildcards; "" and none if none fits."""
+    for pattern, expression in _expressions():
+        if (found := expression.fullmatch(file)) is not None:
+            return pattern, found.groupdict()
+    return "", {}
+
+
+@functools.cache
+def _expressions() -> list[tuple[str, re.Pattern[str]]]:
+    name = r"[A-Za-z0-9][A-Za-z0-9_-]*"
+    values = {"home": f"results(?:/{name})?", "file": ".+"}
+
+    def expression(pattern: str) -> re.Pattern[str]:
+        parts = re.split(r"\{(\w+)\}", pattern)
+        groups = [f"(?P<{part}>{values.get(part, name)})" for part in parts[1::2]]
+        texts = [re.escape(part) for part in parts[::2]]
+        return re.compile("".join(text + group for text, group in zip(texts, [*groups, ""], strict=True)))
+
+    constants = [value for key, value in globals().items() if key.isupper() and isinstance(value, str)]
+    return [(pattern, expression(pattern)) for pattern in constants]

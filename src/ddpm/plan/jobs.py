@@ -69,7 +69,7 @@ def summarised_jobs(summary: str, inputs: Mapping[str, tuple[str, ...]]) -> list
         file, pending = row["output_file"], row["plan"] == "update pending"
         if pending and file not in inputs:
             raise DDPMError(f"Snakemake's dry run does not show the job that makes {file}")
-        outputs.setdefault((row["rule"], pending, *wildcards(file).items()), []).append(file)
+        outputs.setdefault((row["rule"], pending, *layout.wildcards(file).items()), []).append(file)
     return [
         Job(rule, dict(pairs), inputs.get(files[0], ()), tuple(files), pending)
         for (rule, pending, *pairs), files in outputs.items()
@@ -90,27 +90,6 @@ def printed_inputs(dry_run: str) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def wildcards(file: str) -> dict[str, str]:
-    """The wildcards of a file of a study by its path; none for a path that `ddpm.graph.layout` lacks."""
-    matches = (expression.fullmatch(file) for expression in _expressions())
-    return next((match.groupdict() for match in matches if match is not None), {})
-
-
-@functools.cache
-def _expressions() -> list[re.Pattern[str]]:
-    name = r"[A-Za-z0-9][A-Za-z0-9_-]*"
-    values = {"home": f"results(?:/{name})?", "file": ".+"}
-
-    def expression(pattern: str) -> re.Pattern[str]:
-        parts = re.split(r"\{(\w+)\}", pattern)
-        groups = [f"(?P<{part}>{values.get(part, name)})" for part in parts[1::2]]
-        texts = [re.escape(part) for part in parts[::2]]
-        return re.compile("".join(text + group for text, group in zip(texts, [*groups, ""], strict=True)))
-
-    constants = {key: value for key, value in vars(layout).items() if key.isupper()}
-    return [expression(value) for value in constants.values() if isinstance(value, str)]
-
-
 def target_files(study: Study, targets: Iterable[str]) -> list[str]:
     """The files of some targets: tables and figures by name, `index`, or paths; all of them for none.
 
@@ -125,7 +104,7 @@ def target_files(study: Study, targets: Iterable[str]) -> list[str]:
         ]
     files["index"] = [layout.INDEX.format(home=home)]
     for target in targets:
-        if target not in files and wildcards(target).get("home") != home:
+        if target not in files and layout.wildcards(target).get("home") != home:
             close = difflib.get_close_matches(target, files, n=1)
             known = f"known: {', '.join(files)}, or a file under its results"
             hint = f"did you mean {close[0]!r}?" if close else known

@@ -13,7 +13,7 @@ import numpy as np
 from ddpm.artefacts import artefact
 from ddpm.artefacts.figures.style import INK, LINES, PAGE_WIDTH, SERIES, chart, label_decades, label_steps
 from ddpm.graph.dependencies import Inputs, checkpoint_rows, training_runs
-from ddpm.records.status import has_diverged
+from ddpm.records.status import has_failed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -120,7 +120,7 @@ def _read(study: Study, model: str, seed: int) -> Run:
     return Run(
         model=model,
         seed=seed,
-        status=next((status for status in statuses if has_diverged(status)), "trained"),
+        status=next((status for status in statuses if has_failed(status)), "trained"),
         steps=steps,
         fid=fid,
         images=int(every["n"].fillna(0).max()) if len(every) else 0,
@@ -130,7 +130,7 @@ def _read(study: Study, model: str, seed: int) -> Run:
 
 def _run_label(run: Run, seeds: int) -> str:
     label = run.model if seeds == 1 else f"{run.model}, seed {run.seed}"
-    return f"{label}: {run.status}" if has_diverged(run.status) else label
+    return f"{label}: {run.status}" if has_failed(run.status) else label
 
 
 def _ring_evaluated(axes: Axes, runs: Sequence[Run]) -> None:

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 from matplotlib.figure import Figure
 
 from ddpm.artefacts import artefact
+from ddpm.artefacts.current import require_current
 from ddpm.artefacts.figures import style
 from ddpm.artefacts.figures.page import DPI, Page
 from ddpm.artefacts.figures.reading import status_of
@@ -18,9 +18,9 @@ from ddpm.graph import layout
 from ddpm.graph.dependencies import artefact_inputs
 from ddpm.graph.fingerprint import artefact_fingerprint
 from ddpm.records.files import atomic_path, sha256, write_text
-from ddpm.records.measurements import SCHEMA, read_measurements
+from ddpm.records.measurements import read_measurements
 from ddpm.records.provenance import git_commit
-from ddpm.records.status import is_evaluated
+from ddpm.records.status import is_evaluated, is_not_finite
 from ddpm.records.traced_files import read_provenance
 from ddpm.study.settings import Study
 
@@ -60,10 +60,11 @@ def draw_figure(study: Study, name: str) -> Figure:
 
     Raises:
         StudyError: the study builds no such figure.
-        DataError: an input is missing or damaged.
+        DataError: an input is missing, damaged, or of other settings or data than the study has.
     """
     defined = artefact.chosen_artefact(study, name, artefact.Figure)
     inputs, heading = artefact_inputs(study, name), defined.drawn_heading(study)
+    require_current(study, (file for files in inputs.values() for file in files))
     with style.applied():
         if defined.of_images:
             status = status_of(next(iter(inputs.values()))[0])
@@ -73,9 +74,10 @@ def draw_figure(study: Study, name: str) -> Figure:
 
 
 def _figure_without_images(heading: str, status: str) -> Figure:
-    """A figure that says in words that its model diverged."""
+    """A figure that says in words that its model diverged, or that its samples are not finite."""
     page = Page(4 * DPI, DPI, DPI, heading)
-    words = f"Nothing to show: the training of this model {status}."
+    reason = "no sample" if is_not_finite(status) else "the training"
+    words = f"Nothing to show: {reason} of this model {'is finite' if is_not_finite(status) else status}."
     page.write(2 * DPI, DPI / 2, words, fontsize=style.LABEL_SIZE, fontstyle="italic", parse_math=False)
     return page.figure
 
@@ -120,7 +122,7 @@ def _provenance(path: str) -> dict[str, Any]:
     """What a file says of its origin; of measurements, the distinct values of each column, sorted."""
     if Path(path).suffix not in (".npz", ".parquet"):
         return {}
-    if Path(path).suffix == ".npz" or pq.read_schema(path).names != SCHEMA.names:
+    if layout.match(path)[0] not in layout.MEASUREMENTS:
         return read_provenance(path)
     rows = read_measurements([path])
     return {column: sorted(rows[column].dropna().unique().tolist()) for column in _TRACED}

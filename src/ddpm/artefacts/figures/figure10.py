@@ -14,7 +14,7 @@ from ddpm.artefacts.figures.style import OURS, PAGE_WIDTH, PAPER, chart
 from ddpm.artefacts.published import read_published
 from ddpm.graph import layout
 from ddpm.graph.dependencies import PUBLISHED, Inputs, fill, first_run
-from ddpm.records.status import has_diverged
+from ddpm.records.status import has_failed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -117,7 +117,7 @@ def _measured(rows: pd.DataFrame, metric: str) -> Course:
 
 def _remark(rows: pd.DataFrame) -> str:
     """How many samples were measured, or why none were."""
-    status = next((text for text in rows["status"].dropna() if has_diverged(text)), "trained")
+    status = next((text for text in rows["status"].dropna() if has_failed(text)), "trained")
     images = int(rows["n"].fillna(0).max()) if len(rows) else 0
     return (f", {images:,} samples" if images else "") + divergence(status)
 

@@ -7,22 +7,26 @@ from collections.abc import Sequence
 import numpy as np
 
 from ddpm.errors import DataError
-from ddpm.records.status import has_diverged, is_evaluated
+from ddpm.records.status import TRAINED, has_diverged, is_evaluated, is_not_finite, not_finite
 
 
 def status_of(path: str) -> str:
-    """The status of the model that a file was made with: "trained" or "diverged at step n".
+    """The status of the model that a file was made with, as in `ddpm.records.status`.
 
     Raises:
         DataError: the file is missing or damaged.
     """
-    from ddpm.records.traced_files import read_provenance
+    from ddpm.records.traced_files import read_arrays, read_provenance
 
-    return str(read_provenance(path).get("status", "trained"))
+    provenance = read_provenance(path)
+    status, lost = str(provenance.get("status", TRAINED)), provenance.get("non_finite")
+    return not_finite(status) if lost and lost == len(read_arrays(path, "index")["index"]) else status
 
 
 def divergence(status: str) -> str:
-    """What to add to the name of a diverged model's curve; nothing for a trained model."""
+    """What to add to the name of the curve of a model that diverged or is not finite; nothing for others."""
+    if is_not_finite(status):
+        return " (no values: not finite)"
     if not has_diverged(status):
         return ""
     return f" (training {status})" if is_evaluated(status) else f" (no values: training {status})"

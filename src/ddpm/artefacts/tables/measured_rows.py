@@ -10,12 +10,14 @@ from ddpm.artefacts.tables import differences, numbers
 from ddpm.artefacts.tables.measures import Measure, Summary, best_of, require_runs, status_of, summarise
 from ddpm.artefacts.tables.table import cell_trace
 from ddpm.artefacts.tables.view import Cell
+from ddpm.records.status import NOT_FINITE, TRAINED
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ddpm.study.settings import Study
 
+_NOT_FINITE = ", but all its samples, or its bound, are NaN or infinite: no number"
 # What follows a measure's name in the CSV columns of its summary: the attribute that stands there.
 _FIELDS = {
     "": "value",
@@ -100,9 +102,10 @@ class MeasuredRows:
 
     @property
     def divergence_notes(self) -> list[str]:
-        """One note for each model of which a training run diverged."""
-        found = {self.models[row]: status for row, status in self.statuses.items() if "diverged" in status}
-        return [f"{model}: {status}." for model, status in found.items()]
+        """One note for each model of which a training run diverged, or has samples or a bound not finite."""
+        found = {self.models[row]: status for row, status in self.statuses.items() if status != TRAINED}
+        words = {model: status.replace(NOT_FINITE, _NOT_FINITE) for model, status in found.items()}
+        return [f"{model}: {status}." for model, status in words.items()]
 
     def trace(self, row_name: str = "{row}", column_prefix: str = "") -> list[pd.DataFrame]:
         """The measurements of every cell; `row_name` and `column_prefix` name the cells."""

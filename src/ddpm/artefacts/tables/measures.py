@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ddpm.errors import DataError
-from ddpm.records.status import has_diverged, is_evaluated
+from ddpm.records.status import TRAINED, has_diverged, has_failed, is_evaluated
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -174,19 +174,20 @@ def require_runs(rows: pd.DataFrame, model: str, seeds: Iterable[int], measures:
 
 
 def status_of(rows: pd.DataFrame, seeds: Sequence[int]) -> str:
-    """How training ended: as in `ddpm.records.status`, or which of several seeds diverged."""
-    diverged = rows[_where(rows, has_diverged)].drop_duplicates("training_seed")
-    if diverged.empty:
-        return "trained"
+    """How training ended: as in `ddpm.records.status`, or which of several seeds have no numbers."""
+    failed = rows[_where(rows, has_failed)].drop_duplicates("training_seed")
+    if failed.empty:
+        return TRAINED
     if len(seeds) == 1:
-        return str(diverged["status"].iloc[0])
-    runs = zip(diverged["training_seed"], diverged["status"], strict=True)
+        return str(failed["status"].iloc[0])
+    runs = zip(failed["training_seed"], failed["status"], strict=True)
     which = ", ".join(f"seed {seed} {str(status).removeprefix('diverged ')}" for seed, status in runs)
-    return f"{len(diverged)} of {len(seeds)} seeds diverged: {which}"
+    how = "diverged" if _where(failed, has_diverged).all() else "have no numbers"
+    return f"{len(failed)} of {len(seeds)} seeds {how}: {which}"
 
 
 def _lacks_values(rows: pd.DataFrame) -> pd.Series:
-    """Which rows belong to runs that diverged and left no weights to evaluate."""
+    """Which rows have no value: of runs without weights to evaluate, or of what is not finite."""
     return _where(rows, lambda status: not is_evaluated(status))
 
 

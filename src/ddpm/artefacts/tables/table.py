@@ -65,10 +65,15 @@ def build_table(study: Study, name: str) -> BuiltTable:
 
     Raises:
         StudyError: the study builds no such table.
-        DataError: an input is missing, damaged, or lacks a number that the table shows.
+        DataError: an input is missing, damaged, of other settings or data, or lacks a number that the table
+            shows.
     """
     table = artefact.chosen_artefact(study, name, artefact.Table)
-    return table.build(study, study.artefacts.chosen[name], artefact_inputs(study, name))
+    from ddpm.artefacts.current import require_current
+
+    inputs = artefact_inputs(study, name)
+    require_current(study, (file for files in inputs.values() for file in files))
+    return table.build(study, study.artefacts.chosen[name], inputs)
 
 
 def cell_trace(row: str, column: str, measurements: pd.DataFrame) -> pd.DataFrame:

@@ -50,7 +50,7 @@ def _build(study: Study, settings: Table2Settings, inputs: Inputs) -> BuiltTable
     ours = MeasuredRows(study, read_measurements(inputs["rows"]), settings.rows, _MEASURES)
     quoted = {row: _quoted(published, row) for row in settings.rows}
     fields = [_fields(ours, row, quoted[row]) for row in quoted]
-    diverged = [_DIVERGED_NOTE] if ours.divergence_notes else []
+    diverged = [_DIVERGED_NOTE] if any("diverged" in status for status in ours.statuses.values()) else []
     return BuiltTable(
         frame=csv_frame(fields, fields[0]),
         view=View(
