@@ -3,6 +3,7 @@
 # make test-all   all tests, also those that take minutes each: workflows that are killed, DVC, Slurm
 # make bench      time the steps beside those of diffusers; benchmarks/README.md
 # make lint       check style, types and the workflow
+# make clean      remove the caches of tests and checks; results stay
 PYTHON ?= python3
 VENV ?= .venv
 INSTALLED := $(VENV)/installed
@@ -56,5 +57,7 @@ format: $(INSTALLED)
 	ruff format .
 	snakefmt Snakefile workflow
 
+# What tests and checks leave behind; no result, no saved state, no environment.
 clean:
-	rm -rf results .snakemake
+	rm -rf .pytest_cache .hypothesis .mypy_cache .ruff_cache build dist
+	find src tests benchmarks workflow -name __pycache__ -type d -prune -exec rm -rf {} +

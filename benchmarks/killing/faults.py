@@ -34,6 +34,10 @@ def can_strike(kind: str, workflow: Workflow, folder: Path) -> bool:
     return True
 
 
+# Seconds from SIGTERM to SIGKILL.
+_GRACE = 60.0
+
+
 @dataclasses.dataclass(frozen=True)
 class Fault:
     """A fault that struck: its kind, the rules of the jobs that ran, and what was done."""
@@ -51,16 +55,16 @@ def strike(kind: str, workflow: Workflow, folder: Path, chance: random.Random, o
     """Disturbs a stopped workflow where `can_strike` holds; Snakemake is gone afterwards.
 
     After SIGKILL to one job it goes on for `on_seconds` at most.
-
-    Raises:
-        TimeoutError: it goes on although it was told to stop.
     """
     jobs, detail = workflow.jobs(), ""
     if kind == "terminate":
         workflow.signal(signal.SIGTERM)
         workflow.signal(signal.SIGCONT)
-        if workflow.wait() is None:
-            raise TimeoutError(f"the workflow did not end on SIGTERM:\n{workflow.messages()}")
+        # As schedulers do. Snakemake 9.27 can wait for itself for ever: its handler of the signal takes a
+        # lock that the interrupted code may hold.
+        if workflow.wait(_GRACE) is None:
+            detail = f"still there after {_GRACE:.0f} s, killed"
+            workflow.kill()
     elif kind == "orphans":
         workflow.process.kill()
         workflow.process.wait()

@@ -13,7 +13,7 @@ from waiting import PATIENCE
 
 from ddpm.errors import OutputError, StateError
 from ddpm.training.loop import Stopped
-from ddpm.training.signals import StopRequest
+from ddpm.training.signals import SIGNALS, StopRequest
 from ddpm.training.state import SavedState, StateFolder
 
 SCRIPT = Path(__file__).parent / "tiny.py"
@@ -37,14 +37,14 @@ def assert_same(ours, theirs):
     assert different == []
 
 
-def stop_at(run, update):
-    """Makes a run ask itself to stop after an update."""
+def stop_at(run, update, number=signal.SIGTERM):
+    """Makes a run send itself a signal after an update."""
     original = run.update
 
     def update_and_signal(batch):
         original(batch)
         if run.updates == update:
-            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(number)
 
     run.update = update_and_signal
 
@@ -160,14 +160,16 @@ def test_stop_request_restores_the_handlers():
     assert signal.getsignal(signal.SIGTERM) == before
 
 
-def test_the_only_save_is_that_at_the_signal(tmp_path, undisturbed):
+@pytest.mark.parametrize("number", SIGNALS)
+def test_the_only_save_is_that_at_the_signal(tmp_path, undisturbed, number):
     """Saves by the clock are hours away."""
     torch.set_num_threads(1)
     states = StateFolder(tmp_path, "tiny")
     first = training(save_every_minutes=600.0)
-    stop_at(first, 7)
-    with pytest.raises(Stopped):
+    stop_at(first, 7, number)
+    with pytest.raises(Stopped) as stopped:
         first.run(states, "tiny")
+    assert stopped.value.code == 128 + number
     saved = states.load()
     assert saved is not None
     assert saved.updates == 7
@@ -175,6 +177,18 @@ def test_the_only_save_is_that_at_the_signal(tmp_path, undisturbed):
     second = training(save_every_minutes=600.0)
     second.run(states, "tiny")
     assert_same(tensors_of(second), undisturbed)
+
+
+def test_under_nohup_a_lost_connection_stops_nothing(tmp_path, undisturbed):
+    torch.set_num_threads(1)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        run = training(save_every_minutes=600.0)
+        stop_at(run, 7, signal.SIGHUP)
+        run.run(StateFolder(tmp_path, "tiny"), "tiny")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert_same(tensors_of(run), undisturbed)
 
 
 def test_between_saves_by_the_clock_nothing_is_saved(tmp_path):

@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ddpm.errors import DataError
-from ddpm.records.files import atomic_path
-from ddpm.records.traced_files import read_table
+from ddpm.records.traced_files import read_table, write_table
 
 if TYPE_CHECKING:
     from ddpm.evaluation.protocol import Score
@@ -88,9 +86,7 @@ def measurements(scores: Iterable[Score], about: Mapping[str, Any]) -> list[Meas
 
 def write_measurements(path: str | Path, rows: Iterable[Measurement]) -> None:
     """Writes rows to a Parquet file, atomically."""
-    table = pa.Table.from_pylist([dataclasses.asdict(row) for row in rows], schema=SCHEMA)
-    with atomic_path(path) as temporary:
-        pq.write_table(table, temporary, write_page_checksum=True)
+    write_table(path, pa.Table.from_pylist([dataclasses.asdict(row) for row in rows], schema=SCHEMA), {})
 
 
 def read_measurements(paths: Iterable[str | Path]) -> pd.DataFrame:
@@ -103,10 +99,8 @@ def read_measurements(paths: Iterable[str | Path]) -> pd.DataFrame:
     """
     tables = [_read(Path(path)) for path in paths]
     table = pa.concat_tables(tables) if tables else SCHEMA.empty_table()
-    frame = table.to_pandas()
-    return frame.astype(
-        {"training_seed": "Int64", "sampling_seed": "Int64", "n": "Int64", "reverse_steps": "Int64"}
-    )
+    # Without it whole numbers beside missing ones become floats, which hold them up to 2^53 alone.
+    return table.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
 
 
 def _read(path: Path) -> pa.Table:

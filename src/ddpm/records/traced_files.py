@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zipfile
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ddpm.errors import DataError
@@ -18,6 +20,7 @@ from ddpm.records.files import atomic_path
 
 Provenance = Mapping[str, Any]
 _KEY = "provenance"
+_HASH = b"content_sha256"
 
 
 def write_arrays(path: str | Path, arrays: Mapping[str, np.ndarray], provenance: Provenance) -> None:
@@ -45,10 +48,42 @@ def read_arrays(path: str | Path, *names: str) -> dict[str, np.ndarray]:
 
 def write_frame(path: str | Path, frame: pd.DataFrame, provenance: Provenance) -> None:
     """Writes a frame and its provenance (JSON values) to Parquet, atomically."""
-    table = pa.Table.from_pandas(frame, preserve_index=False)
+    write_table(path, pa.Table.from_pandas(frame, preserve_index=False), provenance)
+
+
+def write_table(path: str | Path, table: pa.Table, provenance: Provenance) -> None:
+    """Writes a table, its provenance (JSON values) and the hash of both to Parquet, atomically."""
     metadata = {**(table.schema.metadata or {}), _KEY.encode(): json.dumps(dict(provenance)).encode()}
+    table = table.replace_schema_metadata(metadata)
+    table = table.replace_schema_metadata({**metadata, _HASH: content_hash(table).encode()})
     with atomic_path(path) as temporary:
-        pq.write_table(table.replace_schema_metadata(metadata), temporary, write_page_checksum=True)
+        pq.write_table(table, temporary, write_page_checksum=True)
+
+
+def content_hash(table: pa.Table) -> str:
+    """SHA-256 over a table's names, types, values and metadata.
+
+    The checksums of Parquet's pages leave out its footer, where one altered bit can drop rows.
+    """
+    metadata = {key: value for key, value in (table.schema.metadata or {}).items() if key != _HASH}
+    digest = hashlib.sha256(repr(sorted(metadata.items())).encode())
+    for name, column in zip(table.schema.names, table.columns, strict=True):
+        digest.update(f"{name}:{table.num_rows};".encode())
+        _hash_column(digest, column.combine_chunks())
+    return digest.hexdigest()
+
+
+def _hash_column(digest: hashlib._Hash, column: pa.Array) -> None:
+    # Parquet names the items of lists as it likes.
+    digest.update(b"list" if pa.types.is_list(column.type) else str(column.type).encode())
+    digest.update(column.is_null().to_numpy(zero_copy_only=False).tobytes())
+    if pa.types.is_list(column.type):
+        digest.update(pc.list_value_length(column).fill_null(0).to_numpy().tobytes())
+        _hash_column(digest, column.flatten())
+    elif pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
+        digest.update(column.fill_null(0).to_numpy(zero_copy_only=False).tobytes())
+    else:
+        digest.update(json.dumps(column.to_pylist(), default=str).encode())
 
 
 def read_frame(path: str | Path) -> pd.DataFrame:
@@ -61,13 +96,19 @@ def read_frame(path: str | Path) -> pd.DataFrame:
 
 
 def read_table(path: str | Path, content: str = "file") -> pa.Table:
-    """The table of a Parquet file, its checksums verified; errors as for `read_frame`."""
+    """The table of a Parquet file, its checksums and hash verified; errors as for `read_frame`."""
     try:
-        return pq.read_table(path, page_checksum_verification=True)
+        table = pq.read_table(path, page_checksum_verification=True)
+        # A file of an earlier version has none.
+        written = (table.schema.metadata or {}).get(_HASH)
+        whole = written is None or written == content_hash(table).encode()
     except FileNotFoundError:
         raise DataError(f"{path}: no such {content}; run `snakemake {path}`") from None
-    except (OSError, pa.ArrowInvalid) as error:
+    except (OSError, pa.ArrowException, ValueError, OverflowError) as error:
         raise _unreadable(path, "Parquet", error) from error
+    if not whole:
+        raise DataError(f"{path}: differs from the hash written with it; delete it and run again")
+    return table
 
 
 def read_provenance(path: str | Path) -> dict[str, Any]:
@@ -80,9 +121,9 @@ def read_provenance(path: str | Path) -> dict[str, Any]:
         return json.loads(str(read_arrays(path, _KEY)[_KEY]))
     try:
         metadata = pq.read_schema(path).metadata or {}
-    except (OSError, pa.ArrowInvalid) as error:
+        return json.loads(metadata.get(_KEY.encode(), b"{}"))
+    except (OSError, pa.ArrowException, ValueError, OverflowError) as error:
         raise _unreadable(path, "Parquet", error) from error
-    return json.loads(metadata.get(_KEY.encode(), b"{}"))
 
 
 def _unreadable(path: str | Path, kind: str, error: Exception) -> DataError:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch.distributed.elastic.multiprocessing.errors import ProcessFailure
 
 # What torchrun passes on to the processes. It leaves them time to save their state.
-_PASSED_ON = (*SIGNALS, signal.SIGHUP)
+_PASSED_ON = SIGNALS
 _SECONDS_TO_LEAVE = 120
 # Failures this long after the first are its consequence: torchrun kills what does not leave after 30 s.
 _SECONDS_OF_FAILURE = 5

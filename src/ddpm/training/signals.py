@@ -1,4 +1,8 @@
-"""Stopping on request: SIGTERM, SIGUSR1 and Ctrl-C let the current update finish, then save and leave."""
+"""Stopping on request: signals of schedulers and terminals let an update finish, then save and leave.
+
+SIGTERM, SIGUSR1, Ctrl-C, and SIGHUP: what a terminal sends whose connection is lost. Under `nohup`, which
+has it ignored, training goes on.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import signal
 from types import FrameType, TracebackType
 from typing import Any
 
-SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
+SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT, signal.SIGHUP)
 
 
 class Stopped(SystemExit):
@@ -17,14 +21,16 @@ class Stopped(SystemExit):
 
 
 class StopRequest:
-    """While entered, records the first of SIGNALS instead of dying of it."""
+    """While entered, records the first of SIGNALS instead of dying of it; an ignored SIGHUP stays so."""
 
     def __init__(self) -> None:
         self.signal: int | None = None
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> StopRequest:
-        self._previous = {number: signal.signal(number, self._record) for number in SIGNALS}
+        nohup = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+        handled = [number for number in SIGNALS if number != signal.SIGHUP or not nohup]
+        self._previous = {number: signal.signal(number, self._record) for number in handled}
         return self
 
     def __exit__(
