@@ -5,7 +5,7 @@
 #   snakemake results/demo/figures/figure5.png   one figure
 #   snakemake all                                the paper's study (config/paper.yaml), complete
 #   snakemake results/table1.csv                 one table of it
-#   snakemake results/<study>/index.html         everything of a study of your own, config/<study>.yaml
+#   snakemake <study>                            a study of your own, config/<study>.yaml, complete
 #
 # Paths: results/<study>/..., see src/ddpm/graph/layout.py. A rule's `params` hold a fingerprint of exactly
 # the settings that its result depends on: changing one model's setting reruns that model alone.
@@ -84,6 +84,20 @@ include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/metrics.smk"
+
+
+# A study of one's own by its name. Its index page alone would not do as a target: a table that is deleted beside it is
+# not made again for it. One that is named as a rule has to do with that target.
+for name in studies_of_ones_own():
+    if is_rule(name):
+        continue
+
+    rule:
+        name:
+            name
+        input:
+            lambda _, home=layout.home(name): targets(home),
+        localrule: True
 
 
 localrules:

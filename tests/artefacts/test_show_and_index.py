@@ -14,10 +14,13 @@ import pytest
 
 from ddpm.artefacts.artefact import Artefact, Figure
 from ddpm.artefacts.figures import checkpoints
+from ddpm.artefacts.index_page import index_page
 from ddpm.artefacts.registry import ARTEFACTS
 from ddpm.artefacts.tables.text import width
 from ddpm.commands import index, show, table
 from ddpm.errors import DataError
+from ddpm.graph.fingerprint import index_fingerprint
+from ddpm.records.files import sha256
 from ddpm.study import Study, load_study
 from ddpm.study.artefacts import ArtefactSettings
 
@@ -176,3 +179,15 @@ def test_a_study_is_read_without_what_draws_and_builds() -> None:
 def test_each_module_may_be_imported_first(artefact: Artefact) -> None:
     code = f"import {artefact.settings.__module__}, {artefact.inputs.__module__}"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_index_names_local_changes_and_changes_with_them(study: Study) -> None:
+    before = index_fingerprint(study)
+    assert "<code>config/made_up.yaml</code> (settings " in index_page(study)
+    Path("config/made_up.local.yaml").write_text("defaults: {training: {steps: 2000}}\n")
+    changed = load_study("config/made_up.yaml")
+    over = "<code>config/made_up.local.yaml</code> over <code>config/made_up.yaml</code>"
+    assert over in index_page(changed)
+    assert index_fingerprint(changed) != before
+    assert list(changed.files) == ["config/made_up.local.yaml", "config/made_up.yaml"]
+    assert changed.files["config/made_up.local.yaml"] == sha256("config/made_up.local.yaml")

@@ -89,7 +89,7 @@ def kill(process: subprocess.Popen) -> None:
 
 
 def planned(folder: Path, *targets: str) -> set[str]:
-    """The jobs of a dry run, as `rule wildcard wildcard ...` without the results folder."""
+    """The jobs of a dry run, as `rule wildcard wildcard ...` without the results folder; without the target itself."""
     output = snakemake(folder, *targets, "-n")
     jobs = set()
     for block in re.split(r"\n(?=(?:local)?rule )", output)[1:]:
@@ -97,5 +97,6 @@ def planned(folder: Path, *targets: str) -> set[str]:
         assert rule is not None
         wildcards = re.search(r"wildcards: (.*)", block)
         values = [pair.split("=")[1] for pair in wildcards[1].split(", ")] if wildcards else []
-        jobs.add(" ".join([rule[1], *values[1:]]))
+        if rule[1] not in targets:
+            jobs.add(" ".join([rule[1], *values[1:]]))
     return jobs

@@ -16,7 +16,7 @@ from ddpm.network.weights import read_weights
 from ddpm.records.measurements import read_measurements
 
 pytestmark = pytest.mark.workflow
-INDEX = "results/tiny/index.html"
+ALL = "tiny"
 FIGURES = [f"figure{n}" for n in (1, 2, 5, 6, 7, 8, 9, 10, 13, 14, 15)] + ["training_curves"]
 
 
@@ -24,7 +24,7 @@ FIGURES = [f"figure{n}" for n in (1, 2, 5, 6, 7, 8, 9, 10, 13, 14, 15)] + ["trai
 def built(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("tiny")
     write_study(folder, tiny_study())
-    snakemake(folder, INDEX, "--cores", "2")
+    snakemake(folder, ALL, "--cores", "2")
     return folder
 
 
@@ -54,6 +54,18 @@ def test_every_figure_is_there_and_traceable(built):
         trace = json.loads((home(built) / "figures" / f"{figure}.json").read_text())
         assert trace["git_commit"]
         assert "weights_hash" in json.dumps(trace)
+
+
+def test_the_studys_target_makes_what_was_deleted_again(built):
+    """The page that shows all would not do: what it was made of is not asked for while it is there."""
+    table, figure = home(built) / "table1.csv", home(built) / "figures/figure1.png"
+    kept = [path.rename(path.with_name(f"kept.{path.name}")) for path in (table, figure)]
+    try:
+        assert set(planned(built, ALL)) == {"table table1", "figure figure1", "index"}
+    finally:
+        kept[0].rename(table)
+        kept[1].rename(figure)
+    assert planned(built, ALL) == set()
 
 
 def test_table2_has_all_six_rows_and_the_divergence(built):
@@ -129,14 +141,14 @@ def test_an_edited_rate_and_back_trains_once(tmp_path):
 
 
 def test_a_second_run_does_nothing(built):
-    assert "Nothing to be done" in snakemake(built, INDEX, "--cores", "1")
+    assert "Nothing to be done" in snakemake(built, ALL, "--cores", "1")
 
 
 def test_one_variants_setting_reruns_it_and_what_depends_on_it(edited):
     def change(study):
         study["models"]["mu_tilde_mse"]["training"] = {"learning_rate": 0.001}
 
-    assert planned(edited(change), INDEX) == {
+    assert planned(edited(change), ALL) == {
         "train mu_tilde_mse 0",
         "sample mu_tilde_mse 0 0 0",
         "sample mu_tilde_mse 0 0 1",
@@ -151,7 +163,7 @@ def test_a_new_seed_trains_that_seed_alone(edited):
     def change(study):
         study["models"]["mu_tilde_mse"]["seeds"] = [0, 5]
 
-    jobs = planned(edited(change), INDEX)
+    jobs = planned(edited(change), ALL)
     assert {job for job in jobs if job.startswith(("train", "sample", "quality"))} == {
         "train mu_tilde_mse 5",
         "sample mu_tilde_mse 5 0 0",
@@ -164,7 +176,7 @@ def test_a_figures_setting_redraws_it_alone(edited):
     def change(study):
         study["artefacts"]["figure13"]["rows"] = 4
 
-    assert planned(edited(change), INDEX) == {"figure figure13", "index"}
+    assert planned(edited(change), ALL) == {"figure figure13", "index"}
 
 
 def test_how_jobs_run_reruns_nothing(edited):
@@ -172,7 +184,7 @@ def test_how_jobs_run_reruns_nothing(edited):
         study["defaults"]["training"]["save_every_minutes"] = 3
         study["likelihood"]["seed"] = 0
 
-    assert planned(edited(change), INDEX) == set()
+    assert planned(edited(change), ALL) == set()
 
 
 @pytest.mark.parametrize(
@@ -199,7 +211,7 @@ def test_a_bad_study_stops_before_any_work(tmp_path):
     study = tiny_study()
     study["defaults"]["training"]["stpes"] = 5
     write_study(tmp_path, study)
-    output = snakemake(tmp_path, INDEX, "--cores", "1", status=1)
+    output = snakemake(tmp_path, ALL, "--cores", "1", status=1)
     assert "defaults.training.stpes: unknown key (did you mean 'steps'?)" in output
     assert not (tmp_path / "results").exists()
 
@@ -242,5 +254,5 @@ def test_an_untested_snakemake_is_refused(tmp_path, monkeypatch):
     (tmp_path / "sitecustomize.py").write_text("import snakemake; snakemake.__version__ = '10.0.1'")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     write_study(tmp_path, tiny_study())
-    output = snakemake(tmp_path, INDEX, "-n", status=1)
+    output = snakemake(tmp_path, ALL, "-n", status=1)
     assert "Snakemake 10.0.1 is installed, and this workflow is tested with 9.27" in output

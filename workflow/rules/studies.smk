@@ -29,6 +29,20 @@ def targets(home):
     return dependencies.artefact_files(study_in(home)) + [layout.INDEX.format(home=home)]
 
 
+def studies_of_ones_own():
+    """The names of the studies in config/ besides the demo and the paper's, which have rules by names of their own."""
+    names = [path.stem for path in sorted(Path("config").glob("*.yaml"))]
+    return [name for name in names if layout.is_study_name(name) and name not in ("demo", "paper")]
+
+
+def is_rule(name):
+    """Whether a rule of this name is defined."""
+    try:
+        return getattr(rules, name) is not None
+    except WorkflowError:
+        return False
+
+
 def model_data(wildcards):
     """The manifest of the data set that a model is trained on."""
     dataset = study(wildcards).model(wildcards.model).dataset

@@ -37,7 +37,6 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     from ddpm.evaluation.protocol import PAPERS_METRICS, missing_scores
     from ddpm.evaluation.quality import ImageSet, measure_samples
     from ddpm.network.weights import read_weights
-    from ddpm.records.measurements import write_measurements
 
     _, about = read_weights(job.checkpoint(candidates[-1]))
     status, title = str(about["status"]), f"checkpoint {job.title} step {step:,}"
@@ -53,7 +52,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
         scores = missing_scores(PAPERS_METRICS, "train", f"not measured: training {status}")
     hashes = {key: about[key] for key in ("data_hash", "weights_hash")}
     seed = study.model(job.model).checkpoints.seed
-    write_measurements(path, job.rows(scores, status=status, sampling_seed=seed, **hashes))
+    job.write_rows(path, job.rows(scores, status=status, sampling_seed=seed, **hashes))
 
 
 def _draw(job: ModelJob, step: int, title: str) -> Samples:

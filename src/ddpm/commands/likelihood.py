@@ -33,7 +33,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
         rate_distortion,
         read_bound_terms,
     )
-    from ddpm.records.measurements import measurements, write_measurements
+    from ddpm.records.measurements import measurements
     from ddpm.records.shards import read_records
     from ddpm.records.traced_files import write_frame
 
@@ -56,7 +56,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     scores = likelihood_scores(frame, split, size, timesteps, provenance["status"])
     about = {key: provenance[key] for key in ("status", "data_hash", "weights_hash", "hardware")}
     write_frame(job.path(layout.RATE_DISTORTION, split=split), curve, provenance)
-    write_measurements(job.path(layout.LIKELIHOOD_ROWS, split=split), measurements(scores, job.about | about))
+    job.write_rows(job.path(layout.LIKELIHOOD_ROWS, split=split), measurements(scores, job.about | about))
     nll = scores[0]
     found = f"NLL <= {nll.value:.3f} +- {nll.spread or 0:.3f} bits/dim over {nll.n} images"
     logger.info(f"likelihood {job.title} {split}: {nll.protocol if frame is None else found}")

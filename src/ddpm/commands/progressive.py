@@ -20,7 +20,6 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     path = job.output(layout.PROGRESSIVE_ROWS)
     from ddpm.evaluation.protocol import PAPERS_METRICS
     from ddpm.evaluation.quality import ImageSet, measure_samples
-    from ddpm.records.measurements import write_measurements
 
     samples = job.samples(progressive=True)
     if samples.x0_hat is None or samples.reverse_steps is None:
@@ -37,4 +36,4 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
         for steps, scores in zip(samples.reverse_steps, measured, strict=True)
         for row in job.rows(scores, reverse_steps=int(steps), **samples.about)
     )
-    write_measurements(path, rows)
+    job.write_rows(path, rows)

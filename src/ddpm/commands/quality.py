@@ -20,11 +20,10 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     path = job.output(layout.QUALITY_ROWS)
     from ddpm.evaluation.protocol import METRICS_AGAINST
     from ddpm.evaluation.quality import ImageSet, measure_samples
-    from ddpm.records.measurements import write_measurements
 
     samples = job.samples()
     references = {"train": job.images("train"), "test": job.images("test")}
     sets = [ImageSet(samples.images, split, metrics) for split, metrics in METRICS_AGAINST.items()]
     with job.evaluator() as evaluator:
         measured = measure_samples(samples, sets, references, evaluator, f"quality {job.title}")
-    write_measurements(path, job.rows(itertools.chain.from_iterable(measured), **samples.about))
+    job.write_rows(path, job.rows(itertools.chain.from_iterable(measured), **samples.about))

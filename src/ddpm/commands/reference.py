@@ -22,7 +22,6 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     from ddpm.evaluation.job import Job
     from ddpm.evaluation.quality import measure_sets
     from ddpm.evaluation.reference import reference_sets
-    from ddpm.records.measurements import write_measurements
 
     dataset = arguments.dataset
     require_dataset(study, dataset)
@@ -38,4 +37,4 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
         for name, scores in zip(names, measured, strict=True)
         for row in job.rows(scores, model=name, status="reference")
     )
-    write_measurements(path, rows)
+    job.write_rows(path, rows)

@@ -119,6 +119,12 @@ class Job:
         lasting = self.path(layout.FEATURE_CACHE) if costly else None
         return open_evaluator(self.extractor(), self.study.quality, self.device, lasting)
 
+    def write_rows(self, path: Path, rows: Iterable[Measurement]) -> None:
+        """Writes measurements, with the files of the study that they were made for."""
+        from ddpm.records.measurements import write_measurements
+
+        write_measurements(path, rows, {"study_files": self.study.files})
+
     def rows(self, scores: Iterable[Score], **about: object) -> list[Measurement]:
         """Measurements of scores that this job computed.
 
@@ -224,6 +230,7 @@ class ModelJob(Job):
         path = weights_file(self.study, self.model, self.seed)
         execution = Execution(settings.precision, settings.compiled)
         here: dict[str, Any] = {
+            "study_files": self.study.files,
             "git_commit": git_commit(),
             "hardware": hardware(self.device),
             "execution": str(execution),

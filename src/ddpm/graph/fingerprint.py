@@ -166,8 +166,13 @@ def neighbours_fingerprint(study: Study, figure: str) -> str:
 
 
 def index_fingerprint(study: Study) -> str:
-    """What the index page depends on: the title, and which tables and figures there are."""
-    return fingerprint("index", study.title, list(study.artefacts.chosen))
+    """What the index page depends on: title, tables and figures, and the settings and files that it names."""
+    return fingerprint("index", list(study.artefacts.chosen), list(study.files), study_fingerprint(study))
+
+
+def study_fingerprint(study: Study) -> str:
+    """All settings of a study."""
+    return fingerprint("study", study)
 
 
 def artefact_fingerprint(study: Study, artefact: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -84,9 +85,13 @@ def measurements(scores: Iterable[Score], about: Mapping[str, Any]) -> list[Meas
     return [Measurement(**{**about, **dataclasses.asdict(score)}) for score in scores]
 
 
-def write_measurements(path: str | Path, rows: Iterable[Measurement]) -> None:
-    """Writes rows to a Parquet file, atomically."""
-    write_table(path, pa.Table.from_pylist([dataclasses.asdict(row) for row in rows], schema=SCHEMA), {})
+def write_measurements(
+    path: str | Path, rows: Iterable[Measurement], provenance: Mapping[str, Any] = MappingProxyType({})
+) -> None:
+    """Writes rows to a Parquet file, atomically, with what is to be known of all of them (JSON values)."""
+    write_table(
+        path, pa.Table.from_pylist([dataclasses.asdict(row) for row in rows], schema=SCHEMA), provenance
+    )
 
 
 def read_measurements(paths: Iterable[str | Path]) -> pd.DataFrame:

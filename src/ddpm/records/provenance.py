@@ -13,21 +13,34 @@ import ddpm
 
 @functools.cache
 def git_commit() -> str:
-    """Commit of the code, with "+changes" where tracked files differ from it.
+    """Commit of the code, followed by " (uncommitted changes)" where tracked files differ from it.
 
-    A package that is not run from a git checkout answers with its version.
+    Of a package that no git repository tracks, or where git cannot tell: "unknown (version ...)".
     """
-    here = Path(__file__).parent
+    return commit_of(Path(__file__)) or f"unknown (version {ddpm.__version__})"
+
+
+def commit_of(file: Path) -> str:
+    """The commit of the repository that tracks a file, in the words of `git_commit`; "" if there is none.
+
+    An environment that lies within another project's repository is not tracked there.
+    """
     try:
-        commit = _git(here, "rev-parse", "HEAD")
-        changes = _git(here, "status", "--porcelain", "--untracked-files=no")
+        _git(file, "ls-files", "--error-unmatch", file.name)
+        commit = _git(file, "rev-parse", "HEAD")
+        changes = _git(file, "status", "--porcelain", "--untracked-files=no", ":/")
     except (OSError, subprocess.CalledProcessError):
-        return f"version {ddpm.__version__}"
-    return commit + ("+changes" if changes else "")
+        return ""
+    return commit + (" (uncommitted changes)" if changes else "")
 
 
-def _git(folder: Path, *arguments: str) -> str:
-    run = subprocess.run(["git", "-C", folder, *arguments], capture_output=True, text=True, check=True)
+def _git(file: Path, *arguments: str) -> str:
+    # A checkout of another owner is read all the same, as its code is running; nothing it configures starts.
+    options = ["-c", "safe.directory=*", "-c", "core.fsmonitor=false"]
+    command = ["git", "-C", str(file.parent), *options, *arguments]
+    # As a git hook sets them, these would name another repository.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    run = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     return run.stdout.strip()
 
 

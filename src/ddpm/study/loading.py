@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from ddpm.errors import StudyError, did_you_mean
 from ddpm.graph import layout
+from ddpm.records.files import sha256
 from ddpm.study.base import Settings
 from ddpm.study.checks import problems
 from ddpm.study.layers import DISCRIMINATORS, Keys, StudyFile, merge
@@ -34,6 +35,7 @@ def load_study(path: str | Path) -> Study:
     file = StudyFile(path)
     study = _checked(Study, file, file.content)
     study._file = str(path)
+    study._files = {str(layer.path): sha256(layer.path) for layer in file.layers}
     for name in study.models:
         merged = merge(file.content.get("defaults") or {}, file.content["models"][name] or {})
         study._resolved[name] = _checked(ModelSettings, file, merged, "models", name)

@@ -37,6 +37,7 @@ class Study(Settings):
 
     # Filled by ddpm.study.loading after the defaults are merged in.
     _file: str = PrivateAttr("")
+    _files: dict[str, str] = PrivateAttr(default_factory=dict)
     _resolved: dict[str, ModelSettings] = PrivateAttr(default_factory=dict)
 
     @property
@@ -48,6 +49,11 @@ class Study(Settings):
     def file(self) -> str:
         """Path of the study file as it was given."""
         return self._file
+
+    @property
+    def files(self) -> dict[str, str]:
+        """SHA-256 of each file of settings, the topmost first: local changes, the file, what it extends."""
+        return dict(self._files)
 
     def model(self, name: str) -> ModelSettings:
         """The complete settings of a model.

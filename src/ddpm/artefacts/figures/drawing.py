@@ -105,6 +105,7 @@ def figure_trace(study: Study, figure: str) -> dict[str, Any]:
         "study": study.name,
         "title": study.title,
         "settings": artefact_fingerprint(study, figure),
+        "study_files": study.files,
         "git_commit": git_commit(),
         "inputs": [_input(role, path) for role, paths in inputs.items() for path in paths],
     }
