@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import re
 import subprocess
 import sys
@@ -14,13 +15,15 @@ import pytest
 
 from ddpm.artefacts.artefact import Artefact, Figure
 from ddpm.artefacts.figures import checkpoints
+from ddpm.artefacts.figures.drawing import build_figure
 from ddpm.artefacts.index_page import index_page
 from ddpm.artefacts.registry import ARTEFACTS
 from ddpm.artefacts.tables.text import width
-from ddpm.commands import index, show, table
+from ddpm.commands import index, show, table, verify
 from ddpm.errors import DataError
 from ddpm.graph.fingerprint import index_fingerprint
 from ddpm.records.files import sha256
+from ddpm.records.measurements import Measurement, read_measurements, write_measurements
 from ddpm.study import Study, load_study
 from ddpm.study.artefacts import ArtefactSettings
 
@@ -191,3 +194,26 @@ def test_the_index_names_local_changes_and_changes_with_them(study: Study) -> No
     assert index_fingerprint(changed) != before
     assert list(changed.files) == ["config/made_up.local.yaml", "config/made_up.yaml"]
     assert changed.files["config/made_up.local.yaml"] == sha256("config/made_up.local.yaml")
+
+
+def test_verify_finds_what_was_altered(study: Study) -> None:
+    build(study, "table1", "table2")
+    build_figure(study, "figure5")
+    index.run(study, argparse.Namespace())
+    verify.run(study, argparse.Namespace())
+    altered = ["table1.csv", "tables/table2.md", "tables/table2.trace.csv", "figures/figure5.png"]
+    altered += ["index.html", "measurements/quality/mu_fixed/seed0/sampling7.parquet"]
+    for name in altered:
+        path = HOME / name
+        content = path.read_bytes()
+        path.write_bytes(content[:-9] + bytes([content[-9] ^ 1]) + content[-8:])
+        with pytest.raises(DataError, match="checks failed"):
+            verify.run(study, argparse.Namespace())
+        path.write_bytes(content)
+    # A measurement of which a table was made is another one now, and whole.
+    path = HOME / altered[-1]
+    rows = read_measurements([path])
+    changed = [Measurement(**row) for row in rows.astype(object).where(rows.notna(), None).to_dict("records")]
+    write_measurements(path, [dataclasses.replace(row, value=99.0) for row in changed])
+    with pytest.raises(DataError, match="checks failed"):
+        verify.run(study, argparse.Namespace())

@@ -89,7 +89,7 @@ def kill(process: subprocess.Popen) -> None:
 
 
 def planned(folder: Path, *targets: str) -> set[str]:
-    """The jobs of a dry run, as `rule wildcard wildcard ...` without the results folder; without the target itself."""
+    """The jobs of a dry run but the target, as `rule wildcard wildcard ...` without the results folder."""
     output = snakemake(folder, *targets, "-n")
     jobs = set()
     for block in re.split(r"\n(?=(?:local)?rule )", output)[1:]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import logging
 
-from ddpm.graph import layout
 from ddpm.study import Study
 
 logger = logging.getLogger("ddpm")
@@ -18,17 +17,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(study: Study, arguments: argparse.Namespace) -> None:
     """Writes the table's CSV, Markdown, HTML and trace."""
-    from ddpm.artefacts.tables.table import build_table
+    from ddpm.artefacts.tables.table import build_table, table_files
     from ddpm.records.files import write_text
 
     table = build_table(study, arguments.table)
-    contents = {
-        layout.TABLE_TRACE: table.trace_csv,
-        layout.TABLE_MARKDOWN: table.markdown,
-        layout.TABLE_HTML: table.html,
-        layout.TABLE: table.csv,
-    }
-    for pattern, content in contents.items():
-        path = layout.path(pattern, study.name, table=arguments.table)
+    for path, content in table_files(study, arguments.table, table).items():
         write_text(path, content)
         logger.info("wrote %s", path)

@@ -51,6 +51,7 @@ def build_figure(study: Study, name: str) -> list[Path]:
     )
     save_image(figure, png)
     save_image(figure, pdf)
+    trace["drawn"] = {str(path): sha256(path) for path in (png, pdf)}
     write_text(json_, json.dumps(trace, indent=2) + "\n")
     return [png, pdf, json_]
 

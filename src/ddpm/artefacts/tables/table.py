@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ddpm.artefacts import artefact
 from ddpm.artefacts.tables.html import to_html, to_page
 from ddpm.artefacts.tables.text import to_markdown
 from ddpm.artefacts.tables.view import View
+from ddpm.graph import layout
 from ddpm.graph.dependencies import artefact_inputs
 
 if TYPE_CHECKING:
@@ -74,6 +76,19 @@ def build_table(study: Study, name: str) -> BuiltTable:
     inputs = artefact_inputs(study, name)
     require_current(study, (file for files in inputs.values() for file in files))
     return table.build(study, study.artefacts.chosen[name], inputs)
+
+
+def table_files(study: Study, name: str, table: BuiltTable | None = None) -> dict[Path, str]:
+    """The files of a table, and what stands in each; "" without the built table."""
+    contents = {
+        layout.TABLE_TRACE: table and table.trace_csv,
+        layout.TABLE_MARKDOWN: table and table.markdown,
+        layout.TABLE_HTML: table and table.html,
+        layout.TABLE: table and table.csv,
+    }
+    return {
+        layout.path(pattern, study.name, table=name): content or "" for pattern, content in contents.items()
+    }
 
 
 def cell_trace(row: str, column: str, measurements: pd.DataFrame) -> pd.DataFrame:
