@@ -17,7 +17,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 help:
 	@sed -n 's/^# make /make /p' Makefile
 
-$(INSTALLED): envs/requirements.txt pyproject.toml
+$(INSTALLED): envs/requirements.txt envs/constraints.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r envs/requirements.txt

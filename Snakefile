@@ -10,6 +10,7 @@
 # Paths: results/<study>/..., see src/ddpm/graph/layout.py. A rule's `params` hold a fingerprint of exactly
 # the settings that its result depends on: changing one model's setting reruns that model alone.
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -26,8 +27,10 @@ if Version(snakemake.__version__) >= Version("10"):
         "versions of 9: pip install -r envs/requirements.txt"
     )
 
-# The `ddpm` command of the environment that runs Snakemake, also where that is not activated.
-shell.prefix(f"export PATH={os.path.dirname(sys.executable)}:$PATH; ")
+# The `ddpm` command of the environment that runs Snakemake, also where that is not activated. Snakemake fills in the
+# prefix as it does a command, so a brace of the folder's name stands twice.
+COMMANDS = shlex.quote(os.path.dirname(sys.executable)).replace("{", "{{").replace("}", "}}")
+shell.prefix(f"export PATH={COMMANDS}:$PATH; ")
 
 
 wildcard_constraints:

@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 
 import ddpm.commands.data
 from ddpm.cli import main, verbs
+from ddpm.errors import DataError
 from ddpm.progress import Progress
 
 RUN = Path("results/short/models/epsilon_L_simple/seed0")
@@ -150,6 +151,14 @@ def test_a_disk_that_fills_up_during_training(short, small_disk, capsys, monkeyp
             2,
             ["error: data: the GPU's memory is exceeded (CUDA out of memory)", "batch_size"],
         ),
+        (
+            RuntimeError(
+                "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 TB"
+            ),
+            2,
+            ["error: data: the machine's memory is exceeded", "sampling.batch_size"],
+        ),
+        (MemoryError(), 2, ["the machine's memory is exceeded (MemoryError)", "`snakemake --cores 1`"]),
         (KeyboardInterrupt(), 130, ["interrupted"]),
     ],
 )
@@ -163,6 +172,16 @@ def test_errors_of_a_verb_are_in_the_log(error, status, messages, monkeypatch):
     log = Path("data.log").read_text()
     assert all(message in log for message in messages)
     assert ("Traceback" in log) == (status == 1)
+
+
+@pytest.mark.usefixtures("project")
+def test_a_name_that_is_not_utf8_does_not_empty_the_log(monkeypatch):
+    def broken(study, arguments):
+        raise DataError("caf\udce9.png: no image")
+
+    monkeypatch.setattr(ddpm.commands.data, "run", broken)
+    assert main(["data", "config/demo.yaml", "digits", "--log", "data.log"]) == 2
+    assert r"error: caf\udce9.png: no image" in Path("data.log").read_text()
 
 
 def test_progress_line(monkeypatch):

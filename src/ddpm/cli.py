@@ -92,7 +92,7 @@ def _start_logging(log: Path | None) -> None:
     if log is not None:
         try:
             log.parent.mkdir(parents=True, exist_ok=True)
-            file = logging.FileHandler(log, encoding="utf-8")
+            file = logging.FileHandler(log, encoding="utf-8", errors="backslashreplace")
         except OSError as error:
             raise OutputError(f"{log}: the log cannot be written ({error}); choose another --log") from error
         logger.addHandler(_handler(file, "%(asctime)s %(message)s"))

@@ -7,6 +7,7 @@ import contextlib
 import ctypes
 import logging
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,8 @@ DEVICES = ("auto", "cpu", "cuda")
 DEVICE = "DDPM_DEVICE"
 # What Slurm tells a job of the GPUs that it was given.
 _GPUS_OF_JOB = ("SLURM_JOB_GPUS", "SLURM_STEP_GPUS", "SLURM_GPUS_ON_NODE")
+# What torch says, in a RuntimeError like any other, where a processor's memory does not suffice.
+_NO_MEMORY = re.compile(r"DefaultCPUAllocator|not enough memory|[Cc]annot allocate memory")
 # Of glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
@@ -105,14 +108,21 @@ def keep_freed_memory() -> None:
 
 
 def exceeded_memory(error: Exception) -> str:
-    """What to do if a GPU's memory did not suffice; "" for any other error."""
+    """What to do if the memory of a GPU, or of the machine, did not suffice; "" for any other error."""
+    told = str(error).strip().partition("\n")[0].partition(". ")[0]
     # Only a verb that has imported torch can raise torch's error.
-    if "torch" not in sys.modules or not isinstance(error, sys.modules["torch"].OutOfMemoryError):
-        return ""
-    return (
-        f"the GPU's memory is exceeded ({str(error).partition('. ')[0]}); end other work on this GPU, set "
-        "`precision: bfloat16` or a smaller batch_size, or train on several GPUs (docs/several-gpus.md)"
-    )
+    if "torch" in sys.modules and isinstance(error, sys.modules["torch"].OutOfMemoryError):
+        return (
+            f"the GPU's memory is exceeded ({told}); end other work on this GPU, set "
+            "`precision: bfloat16` or a smaller batch_size, or train on several GPUs (docs/several-gpus.md)"
+        )
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _NO_MEMORY.search(str(error))):
+        return (
+            f"the machine's memory is exceeded ({told or type(error).__name__}); run fewer jobs at a time "
+            "(`snakemake --cores 1`), end other work here, or set a smaller batch_size: training.batch_size, "
+            "sampling.batch_size, likelihood.batch_size or quality.batch_size of the study"
+        )
+    return ""
 
 
 def _positive(word: str) -> int:

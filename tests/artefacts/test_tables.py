@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ddpm.artefacts.tables import measures, numbers
 from ddpm.artefacts.tables.html import to_html
 from ddpm.artefacts.tables.measured_rows import cell_of
-from ddpm.artefacts.tables.table import build_table
+from ddpm.artefacts.tables.table import BuiltTable, build_table, to_csv
 from ddpm.artefacts.tables.table2 import Table2Settings
 from ddpm.artefacts.tables.table4 import nearest_steps
 from ddpm.artefacts.tables.text import from_markdown, to_markdown, to_plain_text, width
@@ -337,3 +337,30 @@ def test_missing_values_are_blank(value: float) -> None:
 def test_cells_must_match_the_columns() -> None:
     with pytest.raises(ValueError, match="row: 0 cells for 1 columns"):
         View("T", "R", [Column("x")], [Group("", [Line("row", [])])])
+
+
+def test_a_text_is_no_formula_to_a_spreadsheet_and_numbers_stay_numbers() -> None:
+    frame = pd.DataFrame(
+        {
+            "text": ["=HYPERLINK(1)", "+x", "-x", "@x", "a=b", "-0.5", "+1e-3", None],
+            "mixed": [1, 2.5, None, "=1+1", -3, "", "x", 2**60],
+            "number": [-1.5, 0.1 + 0.2, math.nan, 1e-300, 3.0, 4.0, 5.0, -0.0],
+        }
+    )
+    frame["mixed"] = frame["mixed"].astype(object)
+    lines = to_csv(frame).splitlines()[1:]
+    plain = frame.to_csv(index=False, lineterminator="\n").splitlines()[1:]
+    safe = ["'=HYPERLINK(1),1,-1.5", "'+x,2.5,0.30000000000000004", "'-x,,", "'@x,'=1+1,1e-300", *plain[4:]]
+    assert lines == safe
+
+
+@pytest.mark.parametrize("title", ['=1+1|<b>"&amp;`x`*y*', "확산 🎲"])
+def test_a_title_is_text_in_every_rendering(title: str) -> None:
+    view = View(title, "row", [Column(title)], [Group(title, [Line(title, [Cell(title)])])], [title])
+    built = BuiltTable(pd.DataFrame({"data": [title]}), view, pd.DataFrame({"study": [title]}))
+    assert "<b>" not in built.html
+    assert "&lt;b&gt;" in built.html or "<" not in title
+    again = from_markdown(built.markdown)
+    assert (again.title, again.notes) == (title, [title])
+    assert again.groups == [Group(title, [Line(title, [Cell(title)])])]
+    assert not any(line.startswith("=") for line in (built.csv + built.trace_csv).splitlines())

@@ -2,6 +2,9 @@
 
 import argparse
 import hashlib
+import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -148,6 +151,146 @@ def test_raw_weights_are_not_taken_for_averaged():
         imported("ckpt.pth", averaged=True)
 
 
+def averaged_model() -> dict[str, torch.Tensor]:
+    return {"n_averaged": torch.tensor(9), **wrapped(AVERAGE, "module.")}
+
+
+def lit_ema() -> dict[str, torch.Tensor]:
+    """Names of the averages lose their dots there."""
+    raw = wrapped(RAW, "model.")
+    average = {f"model_ema.{name.replace('.', '')}": tensor for name, tensor in as_pesser(AVERAGE).items()}
+    return {**raw, **average, "model_ema.decay": torch.tensor(0.9), "model_ema.num_updates": torch.tensor(3)}
+
+
+# Raw and averaged weights side by side, as published files have them.
+BESIDE = {
+    "timm": lambda: {
+        "model": as_pesser(RAW),
+        "model_ema": as_pesser(AVERAGE),
+        "epoch": 9,
+        "scaler": {"a": 1},
+    },
+    "mmlab": lambda: {"state_dict": as_pesser(RAW), "state_dict_ema": as_pesser(AVERAGE)},
+    "ema_model": lambda: {"ema_model": as_pesser(AVERAGE), "model": as_pesser(RAW)},
+    "ema": lambda: {"model": as_pesser(RAW), "ema": as_pesser(AVERAGE), "optimizer": optimiser()},
+    "BasicSR": lambda: {"params": as_pesser(RAW), "params_ema": as_pesser(AVERAGE)},
+    "nested": lambda: {"model": {"module": as_pesser(RAW)}, "ema": {"state_dict": as_pesser(AVERAGE)}},
+    "torch": lambda: {"model": wrapped(RAW, "module."), "swa_model": averaged_model()},
+    "prefixes": lambda: wrapped(RAW, "model.") | wrapped(AVERAGE, "ema_model."),
+    "prefixes within": lambda: {
+        "state_dict": wrapped(RAW, "net.") | wrapped(AVERAGE, "net_ema."),
+        "epoch": 3,
+    },
+    "LitEma": lit_ema,
+}
+
+
+@pytest.mark.parametrize("kind", BESIDE)
+def test_of_two_sets_in_a_file_the_right_one_is_taken(kind):
+    torch.save(BESIDE[kind](), "both.pt")
+    for stated, expected in [(None, AVERAGE), (True, AVERAGE), (False, RAW)]:
+        weights = imported("both.pt", averaged=stated)
+        assert weights_hash(weights.tensors) == hash_of(expected)
+        assert weights.averaged is (expected is AVERAGE)
+        assert "is taken" in weights.taken
+
+
+def test_prefixes_of_two_sets_in_safetensors():
+    both = {**as_diffusers(RAW), **{f"ema.{name}": value for name, value in as_diffusers(AVERAGE).items()}}
+    save_file({name: value.clone() for name, value in both.items()}, "both.safetensors")
+    assert weights_hash(imported("both.safetensors").tensors) == hash_of(AVERAGE)
+    assert weights_hash(imported("both.safetensors", averaged=False).tensors) == hash_of(RAW)
+
+
+def test_an_average_that_cannot_be_read_by_name_is_not_replaced_by_the_raw_weights():
+    average = {"decay": 0.9999, "num_updates": 3, "shadow_params": [torch.zeros(3)]}
+    torch.save({"model": as_pesser(RAW), "ema": average}, "score.pt")
+    for stated in (None, True):
+        with pytest.raises(WeightsError, match=r"\(shadow_params\).* set `ema`; beside it: `model` \(raw\)"):
+            imported("score.pt", averaged=stated)
+    assert imported("score.pt", averaged=False).averaged is False
+
+
+@pytest.mark.parametrize(
+    ("content", "stated", "message"),
+    [
+        (lambda: {"model_ema": as_pesser(AVERAGE)}, False, r"averaged .* only.* `model_ema` \(averaged\)"),
+        (lambda: [as_pesser(RAW), optimiser(), 2, 5000], True, r"raw weights only.* `entry 0` \(raw\)"),
+        (lambda: {"g_ema": as_pesser(RAW), "d_ema": as_pesser(RAW)}, None, r"several .*`g_ema` .*`d_ema`"),
+        (lambda: {"g": as_pesser(RAW), "d": as_pesser(RAW)}, True, r"several sets of weights"),
+    ],
+)
+def test_the_other_set_is_listed(content, stated, message):
+    torch.save(content(), "model.pt")
+    with pytest.raises(WeightsError, match=message):
+        imported("model.pt", averaged=stated)
+
+
+def put(folder: str, network: UNet, name: str = "diffusion_pytorch_model.safetensors") -> None:
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    save_file(as_diffusers(network), Path(folder, name))
+
+
+def test_of_two_folders_side_by_side_the_right_one_is_taken():
+    put("checkpoint-9/unet", RAW)
+    put("checkpoint-9/unet_ema", AVERAGE)
+    for stated, expected in [(None, AVERAGE), (True, AVERAGE), (False, RAW)]:
+        weights = imported("checkpoint-9", averaged=stated)
+        assert weights_hash(weights.tensors) == hash_of(expected)
+        assert weights.averaged is (expected is AVERAGE)
+        assert "lies beside it and is not taken" in weights.taken
+    # Named by itself, a folder is still one of the two.
+    assert imported("checkpoint-9/unet").averaged is False
+    with pytest.raises(
+        WeightsError, match=r"raw weights only.*unet_ema/diff.* holds the averaged \(EMA\) ones"
+    ):
+        imported("checkpoint-9/unet/diffusion_pytorch_model.safetensors", averaged=True)
+    shutil.rmtree("checkpoint-9/unet")
+    with pytest.raises(WeightsError, match=r"averaged \(EMA\) weights only, but .* `averaged: false`"):
+        imported("checkpoint-9", averaged=False)
+
+
+@pytest.mark.parametrize(
+    ("raw", "averaged"),
+    [
+        ("model.safetensors", "model_ema.safetensors"),
+        ("x/w.safetensors", "ema_x/w.safetensors"),
+        ("diffusion_pytorch_model.non_ema.safetensors", "diffusion_pytorch_model.safetensors"),
+    ],
+)
+def test_of_two_files_side_by_side_each_is_what_it_is(raw, averaged):
+    for path, network in ((raw, RAW), (averaged, AVERAGE)):
+        put(str(Path(path).parent), network, Path(path).name)
+    assert imported(raw).averaged is False
+    assert imported(averaged).averaged is True
+    with pytest.raises(WeightsError, match="raw weights only"):
+        imported(raw, averaged=True)
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".bin"])
+def test_shards_are_joined(suffix):
+    tensors, stem = as_diffusers(RAW), "diffusion_pytorch_model"
+    names = [f"{stem}-0000{number}-of-00002{suffix}" for number in (1, 2)]
+    Path("pipe").mkdir()
+    for number, name in enumerate(names):
+        shard = dict(list(tensors.items())[number::2])
+        (save_file if suffix == ".safetensors" else torch.save)(shard, Path("pipe", name))
+    for place in ("pipe", f"pipe/{names[0]}", f"pipe/{names[1]}"):
+        assert weights_hash(imported(place).tensors) == hash_of(RAW)
+    index = Path("pipe", f"{stem}{suffix}.index.json")
+    index.write_text(
+        json.dumps({"weight_map": dict.fromkeys(tensors, names[0]) | {"conv_in.bias": names[1]}})
+    )
+    digest = imported("pipe").sha256
+    assert imported(index, sha256=digest).sha256 == digest
+    Path("pipe", names[1]).unlink()
+    with pytest.raises(WeightsError, match=rf"{names[1]}: this shard of .* is missing; fetch all 2"):
+        imported("pipe")
+    index.write_text(json.dumps({"weight_map": {"a": "../x"}}))
+    with pytest.raises(WeightsError, match="cannot be read as the index of shards"):
+        imported("pipe")
+
+
 class Code:
     def __reduce__(self):
         return (print, ("this must not be printed",))
@@ -184,6 +327,13 @@ def test_truncated_files(suffix, size, folder):
     path.write_bytes(path.read_bytes()[:size])
     with pytest.raises(WeightsError, match=r"weights\.\w+: (truncated|not a checkpoint)"):
         imported(path)
+
+
+def test_an_archive_that_would_fill_the_memory_is_not_unpacked(monkeypatch):
+    monkeypatch.setattr("ddpm.network.published.formats.LARGEST_UNPACKED", 10**6)
+    np.savez_compressed("bomb.npz", **as_tensorflow(RAW), zeros=np.zeros(10**6))
+    with pytest.raises(WeightsError, match=r"bomb\.npz: truncated or not an \.npz .*unpacks to 0\.0 GB"):
+        imported("bomb.npz")
 
 
 def test_unknown_kinds_and_missing_files(folder):

@@ -67,7 +67,7 @@ def test_the_demo_loads_no_torch(project):
 
 def long_study(folder):
     study = tiny_study()
-    study["defaults"]["training"]["steps"] = 10**12
+    study["defaults"]["training"]["steps"] = 10**9
     write_study(folder, study, "long")
 
 
@@ -95,7 +95,7 @@ def test_snakemake_lets_dry_runs_and_short_work_through(tmp_path):
 def test_snakemake_starts_long_work_when_told_to(tmp_path):
     """Training that is as long as above by its settings, but has diverged after a few steps."""
     study = tiny_study()
-    study["models"]["epsilon_L_learned"]["training"]["steps"] = 10**12
+    study["models"]["epsilon_L_learned"]["training"]["steps"] = 10**9
     write_study(tmp_path, study, "long")
     target = TARGET.replace("epsilon_L_simple", "epsilon_L_learned")
     snakemake(tmp_path, target, "--cores", "1", "--config", "allow_cpu=true")

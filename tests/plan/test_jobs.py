@@ -169,7 +169,7 @@ def test_what_is_left_to_run_is_what_snakemake_says(tmp_path, monkeypatch):
 @pytest.mark.workflow
 def test_errors_of_snakemake_are_passed_on(project):
     study = load_study("config/demo.yaml")
-    with pytest.raises(DDPMError, match=r"(?s)config/demo.yaml: .*KeyError: 'nobody'") as error:
+    with pytest.raises(DDPMError, match=r"(?s)config/demo.yaml: .*no model is named 'nobody'") as error:
         study_jobs(study, ["results/demo/models/nobody/seed0/trained.json"])
     assert "Building DAG" not in str(error.value)
     assert "Traceback" not in str(error.value)

@@ -5,8 +5,10 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+import requests
 from http_server import Answers
 from thing import CONTENT
 from waiting import PATIENCE
@@ -235,15 +237,92 @@ def test_hugging_face_with_a_revision(server):
     assert server.requests[0][1]["Authorization"] is None
 
 
-def test_the_token_goes_to_the_hub_and_not_to_another_host(server, hub, monkeypatch):
-    monkeypatch.setenv("HF_TOKEN", "secret")
-    hub.redirect = f"{server.url.replace('127.0.0.1', 'localhost')}/storage"
+@pytest.fixture
+def https(server, hub, monkeypatch) -> None:
+    """Every https address is answered by the server, without a certificate."""
+    send = requests.adapters.HTTPAdapter.send
+
+    def through(self, request, **options):
+        host = urlsplit(request.url)
+        if host.scheme != "https":
+            return send(self, request, **options)
+        plain = request.copy()
+        plain.url = server.url + host.path
+        response = send(self, plain, **options)
+        response.url, response.request = request.url, request
+        return response
+
+    monkeypatch.setattr("requests.adapters.HTTPAdapter.send", through)
+    monkeypatch.setenv("HF_ENDPOINT", "https://hub.invalid")
+
+
+@pytest.mark.usefixtures("https")
+@pytest.mark.parametrize("storage", ["https://storage.invalid", "https://hub.invalid"])
+def test_the_token_goes_to_the_hub_and_not_to_another_host(server, hub, monkeypatch, storage):
+    monkeypatch.setenv("HF_TOKEN", "secret\n")
+    hub.redirect = f"{storage}/storage"
     server.answers["/storage"] = Answers(CONTENT)
     fetch(HUGGING_FACE)
     assert [(path, headers["Authorization"]) for path, headers in server.requests] == [
         (RESOLVED, "Bearer secret"),
-        ("/storage", None),
+        ("/storage", "Bearer secret" if "hub" in storage else None),
     ]
+
+
+@pytest.mark.usefixtures("hub")
+def test_the_token_does_not_go_to_http(server, monkeypatch, caplog):
+    monkeypatch.setenv("HF_TOKEN", "secret")
+    fetch(HUGGING_FACE)
+    assert server.requests[0][1]["Authorization"] is None
+    assert "is not https, so HF_TOKEN is not sent there" in caplog.text
+
+
+@pytest.mark.parametrize("token", ["sec\nret", "sec ret", "sec\x7fret", "sécret"])
+def test_a_token_that_is_none_is_refused_and_not_shown(hub, monkeypatch, token, capsys):
+    monkeypatch.setenv("HF_TOKEN", token)
+    assert main(["fetch", str(HUGGING_FACE)]) == 2
+    said = capsys.readouterr().err
+    assert "HF_TOKEN: the token" in said
+    assert not any(part in said for part in ("sec", "ret\n", "cret"))
+
+
+@pytest.mark.usefixtures("https")
+def test_without_a_hash_https_does_not_lead_to_http(server, hub, register):
+    hub.redirect = f"{server.url}/storage?signature=secret"
+    server.answers["/storage?signature=secret"] = Answers(CONTENT)
+    with pytest.raises(ResourceError, match=r"redirects to http://.*=\*\*\*, which is not https") as error:
+        fetch(HUGGING_FACE)
+    assert "secret" not in str(error.value)
+    assert len(server.requests) == 1
+    # With a hash, what arrives is known to be the file.
+    register("https://mirror.invalid/a")
+    server.answers["/a"] = Answers(redirect=f"{server.url}/b")
+    server.answers["/b"] = Answers(CONTENT)
+    assert fetch(FILE)
+
+
+def test_passwords_of_mirrors_are_in_no_message(server, register, capsys):
+    host = server.url.removeprefix("http://")
+    register(
+        f"http://me:secret@{host}/gone", f"http://me:secret@{host}/other?key=secret", "http://me:secret@[/"
+    )
+    server.answers["/other?key=secret"] = Answers(CONTENT[::-1], statuses=[503])
+    assert main(["fetch", str(FILE), "--log", "fetch.log"]) == 2
+    said = capsys.readouterr().err + Path("fetch.log").read_text()
+    assert "secret" not in said
+    for told in ("/gone: HTTP 404", "HTTP 503", "/other?key=***: sent other content"):
+        assert f"http://***@{host}" in said
+        assert told in said
+    register("ftp://me:secret@host/x")
+    with pytest.raises(ResourceError, match=r"not 'ftp://\*\*\*@host/x'"):
+        fetch(FILE)
+
+
+@pytest.mark.parametrize("path", ["a/b/main/$(touch x)", "a/b/main/x;y", "a/b c/main/x", "a/b/c\n/x"])
+def test_names_for_a_shell_are_no_files_of_a_repository(register, path):
+    register()
+    with pytest.raises(ResourceError, match="hold letters, digits"):
+        fetch(f"resources/huggingface/{path}")
 
 
 @pytest.mark.parametrize("etag", ['"1"', ""])

@@ -54,7 +54,7 @@ def test_a_name_that_leads_elsewhere_is_refused(register, name):
 def test_a_registry_that_is_no_yaml(register):
     register()
     Path("config/resources.yaml").write_text("a: [")
-    with pytest.raises(StudyError, match=r"config/resources.yaml: is not valid YAML"):
+    with pytest.raises(StudyError, match=r"config/resources\.yaml:1: is not valid YAML"):
         read_registry()
 
 
@@ -95,5 +95,10 @@ def test_what_can_be_had(register):
 def test_other_content_is_not_official(register):
     register()
     Path("copy.bin").write_bytes(b"other")
-    with pytest.raises(ResourceError, match=r"copy.bin: is not the official content: its SHA-256 is d9298a"):
+    with pytest.raises(
+        ResourceError, match=r"copy.bin: is not the official content: its SHA-256 is d9298a"
+    ) as error:
         require_official(Path("copy.bin"), "thing.bin")
+    # What is advised is to pin what was found, not to take whatever comes.
+    assert "as `sha256` of thing.bin" in str(error.value)
+    assert "official: false" not in str(error.value)

@@ -1,5 +1,6 @@
 """Study files: what is wrong is said with file, line, key and remedy, before any work."""
 
+import itertools
 import json
 from pathlib import Path
 
@@ -48,6 +49,7 @@ ELSEWHERE = {
     "groups: 7": "  network:",
     "beta_end: 0.0001": "variance: learned, loss: kl",
     "  images: 300": "figure13",
+    "channels: 2": "  network:",
 }
 
 
@@ -91,6 +93,32 @@ ELSEWHERE = {
         ("  images: 1000", "  images: 300", "shows 400 samples, but sampling.images is 300"),
         ("progressive_columns: 20", "progressive_columns: 101", "101 columns, but T = 100"),
         ("test_images: 500", "test_images: 1797", "less than or equal to 1787"),
+        (
+            "  images: 1000",
+            "  images: 1",
+            "table1 compares sets of images, which needs at least 2; draw more",
+        ),
+        ("seeds: [0, 1]", "seeds: [0, 0]", "0 stands here twice; give each once"),
+        ("  seeds: [0]\n", "  seeds: [3, 3]\n", r"sampling\.seeds: 3 stands here twice"),
+        ("attention_resolutions: [4]", "attention_resolutions: [4, 4]", "4 stands here twice"),
+        ("t: [100, 75, 50, 25, 0]", "t: [100, 75, 75]", r"figure7\.t: 75 stands here twice"),
+        ("[6, 18], [2, 14], [16, 1]", "[6, 18], [6, 18]", r"figure8\.pairs: \[6, 18\] stands here twice"),
+        ("steps: [100, 88,", "steps: [100, 100, 88,", r"figure9\.steps: 100 stands here twice"),
+        (
+            "    models:\n      - mu_tilde_L_learned",
+            "    models:\n      - mu_tilde_mse",
+            "mu_tilde_mse stands here twice",
+        ),
+        ("L: epsilon_L_fixed", "L: epsilon_L_simple", "epsilon_L_simple stands in the row L already"),
+        ("channels: 16", "channels: 2", "channels: 2 are too few: the timestep embedding needs at least 4"),
+        ("pairs: [[6, 18], [2,", "pairs: [[6, 500], [2,", "asks for 501 test images, .* but there are 500"),
+        ("neighbours: 19", "neighbours: 1298", "asks for 1298 train images, .* but there are 1297"),
+        ("schedule: linear", "schedule: jsd", "alpha-bar_T is 0: .*Use `prediction: x0` or `mu_tilde`"),
+        ("beta_end: 0.2", "beta_end: .inf", "finite number"),
+        ("learning_rate: 0.004", "learning_rate: .nan", "finite number"),
+        ("steps: 1100", f"steps: 1{'0' * 39}", "less than or equal to 1000000000"),
+        ("channels: 16", "channels: 1000000", "less than or equal to 65536"),
+        ("warmup_steps: 100", "warmup_steps: 18:20", "valid integer, not '18:20'"),
         ("source: digits", "source: mnist", r"digits\.source: should be one of 'digits', 'cifar10'"),
     ],
 )
@@ -109,10 +137,40 @@ def test_all_problems_are_reported_at_once():
     assert len(str(error.value).splitlines()) == 2
 
 
+@pytest.mark.parametrize(("written", "read"), [("0o10", 8), ("1_000", 1000), ("0x10", 16), ("0", 0)])
+@pytest.mark.usefixtures("project")
+def test_whole_numbers_are_those_of_yaml_1_2(written, read):
+    study = changed("warmup_steps: 100", f"warmup_steps: {written}")
+    assert study.model("mu_tilde_mse").training.warmup_steps == read
+
+
+@pytest.mark.parametrize(
+    ("written", "title"),
+    [
+        (">\n  Two\n  lines\n", "Two lines"),
+        ('" 확산 🎲 "', "확산 🎲"),
+        ('"="', "="),
+        ('" "', None),
+        ("x" * 301, None),
+    ],
+)
+@pytest.mark.usefixtures("project")
+def test_a_title_is_one_line(written, title):
+    if title is not None:
+        assert child(f"title: {written}").title == title
+        return
+    with pytest.raises(StudyError, match=r"child\.yaml:2: title: "):
+        child(f"title: {written}")
+
+
 @pytest.mark.usefixtures("project")
 def test_numbers_in_scientific_notation():
     study = changed("learning_rate: 0.004", "learning_rate: 2e-4")
     assert study.model("mu_tilde_mse").training.learning_rate == 2e-4
+
+
+# Lists of nine of the list before: 9^7 values in eight lines.
+BOMB = list(itertools.pairwise("zabcdefgh"))
 
 
 @pytest.mark.parametrize(
@@ -120,10 +178,33 @@ def test_numbers_in_scientific_notation():
     [
         ("", "must be a mapping"),
         ("- 1", "must be a mapping"),
-        ("a: [1", "not valid YAML: line 1: expected"),
-        ("a: 1\nb: 2\nb: 3", 'not valid YAML: line 3: found duplicate key "b" .*; remove one'),
-        ("\xff", "cannot be read"),
+        ("a: [1", r"odd\.yaml:1: is not valid YAML: expected"),
+        ("a: 1\nb: 2\nb: 3", r'odd\.yaml:3: is not valid YAML: found duplicate key "b" .*; remove one'),
+        ("\n\xff", r"odd\.yaml:2: cannot be read: not UTF-8"),
+        ("\xff\xfea\0", r"odd\.yaml:1: cannot be read: it is UTF-16"),
+        ("\n\na: \0", r"odd\.yaml:3: is not valid YAML: special characters"),
+        ("\n\tb: 1", r"odd\.yaml:2: is not valid YAML"),
+        ("\xef\xbb\xbf- 1", r"odd\.yaml:1: must be a mapping"),
+        ("a:\n  [1]: 2", r"odd\.yaml:2: a list or a mapping cannot be a key"),
+        ("? {a: b}\n: 2", r"odd\.yaml:1: a list or a mapping cannot be a key"),
+        ("a: " + "[" * 2_000, r"odd\.yaml:1: is nested deeper than 50"),
+        ("a: " + "[" * 60 + "]" * 60, r"odd\.yaml:1: is nested deeper than 50"),
+        ("\na: " + "9" * 5000, r"odd\.yaml:2: a number of 5,000 characters"),
+        ("a: 010", r"odd\.yaml:1: 010 is 10 to some readers .* and octal to others; write 10, or 0o10"),
+        ("a: -007", r"odd\.yaml:1: -007 is 7 to some"),
+        ("a: 2026-02-30", r"odd\.yaml:1: 'timestamp' is no kind of value here"),
+        ("a: !!python/object:os.system x", "is no kind of value here; put the text in quotes"),
+        ("a: !!int x", r"odd\.yaml:1: is not valid YAML"),
+        ("a: &a [*a]", r"odd\.yaml:1: an alias stands within what it repeats"),
+        (
+            "z: &z [1]\n" + "".join(f"{c}: &{c} [{', '.join([f'*{b}'] * 9)}]\n" for b, c in BOMB),
+            "100,000 values",
+        ),
+        ('a: "\\ud800"', r"odd\.yaml:1: holds the control character U\+D800"),
+        ('a: "\\e[31m"', r"odd\.yaml:1: holds the control character U\+001B"),
+        ("a: x\n" + "#" * 1_000_000, r"odd\.yaml:1: has 1,000,005 bytes"),
     ],
+    ids=lambda text: text[:20],
 )
 def test_files_that_are_no_study(tmp_path, content, message):
     path = tmp_path / "odd.yaml"
@@ -216,7 +297,7 @@ def test_what_cannot_be_extended(text, message):
 
 @pytest.mark.usefixtures("project")
 def test_a_local_file_extends_nothing():
-    with pytest.raises(StudyError, match=r"child\.local\.yaml: extends: .*remove it"):
+    with pytest.raises(StudyError, match=r"child\.local\.yaml:1: extends: .*remove it"):
         child("", local="extends: demo.yaml\n")
 
 
@@ -230,6 +311,17 @@ def test_a_local_file_extends_nothing():
         ("checkpoints: {evaluate: best}", r"checkpoints\.evaluate: .*'last' or 'minimum_fid'"),
         ("checkpoints: {seed: 0}", "is a seed of its samples too"),
         ("pretrained: {revision: main}", "give either `file`, `repository` or `model`"),
+        (
+            "checkpoints: {steps: [20], images: 1}",
+            r"checkpoints\.images: .* greater than or equal to 2, not 1",
+        ),
+        ("sampling_seeds: [1, 1]", r"sampling_seeds: 1 stands here twice"),
+        ('pretrained: {file: "resources/huggingface/a/b/main/$(touch X)"}', "may hold letters, digits"),
+        ("pretrained: {file: 'resources/x y'}", r"pretrained\.file: names below resources/"),
+        ('pretrained: {file: "a\\nb"}', "must be a path, without line breaks"),
+        ("pretrained: {repository: ../..}", "'../..' is no name of what a repository holds"),
+        ("pretrained: {repository: a/b, revision: ..}", "revision: '..' is no name"),
+        ("pretrained: {repository: a/b, repository_file: ../x}", "repository_file: '../x' is no name"),
         ("pretrained: {file: x, repository: a/b}", "give either `file`, `repository` or `model`"),
         ("pretrained: {repository: ab}", "repository: String should match"),
         ("pretrained: {file: x}", "is not trained .* remove it"),

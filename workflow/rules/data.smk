@@ -16,4 +16,4 @@ rule data:
         study=study_file,
         settings=settings(fingerprint.dataset_fingerprint, "dataset"),
     shell:
-        "exec ddpm data {params.study} {wildcards.dataset} --log {log}"
+        "exec ddpm data {params.study:q} {wildcards.dataset:q} --log {log:q}"

@@ -19,8 +19,8 @@ rule quality:
         study=study_file,
         settings=settings(fingerprint.quality_fingerprint, "model"),
     shell:
-        "exec ddpm quality {params.study} --model {wildcards.model} --seed {wildcards.seed} "
-        "--sampling {wildcards.sampling} --threads {threads} --log {log}"
+        "exec ddpm quality {params.study:q} --model {wildcards.model:q} --seed {wildcards.seed:q} "
+        "--sampling {wildcards.sampling:q} --threads {threads:q} --log {log:q}"
 
 
 rule progressive:
@@ -43,8 +43,8 @@ rule progressive:
         study=study_file,
         settings=settings(fingerprint.quality_fingerprint, "model"),
     shell:
-        "exec ddpm progressive {params.study} --model {wildcards.model} --seed {wildcards.seed} "
-        "--sampling {wildcards.sampling} --threads {threads} --log {log}"
+        "exec ddpm progressive {params.study:q} --model {wildcards.model:q} --seed {wildcards.seed:q} "
+        "--sampling {wildcards.sampling:q} --threads {threads:q} --log {log:q}"
 
 
 rule reference:
@@ -65,7 +65,7 @@ rule reference:
         study=study_file,
         settings=settings(fingerprint.reference_fingerprint, "dataset"),
     shell:
-        "exec ddpm reference {params.study} {wildcards.dataset} --threads {threads} --log {log}"
+        "exec ddpm reference {params.study:q} {wildcards.dataset:q} --threads {threads:q} --log {log:q}"
 
 
 rule bound:
@@ -87,8 +87,8 @@ rule bound:
         study=study_file,
         settings=settings(fingerprint.likelihood_fingerprint, "model"),
     shell:
-        "exec ddpm bound {params.study} --model {wildcards.model} --seed {wildcards.seed} "
-        "--split {wildcards.split} --shard {wildcards.shard} --threads {threads} --log {log}"
+        "exec ddpm bound {params.study:q} --model {wildcards.model:q} --seed {wildcards.seed:q} "
+        "--split {wildcards.split:q} --shard {wildcards.shard:q} --threads {threads:q} --log {log:q}"
 
 
 rule likelihood:
@@ -106,8 +106,8 @@ rule likelihood:
         study=study_file,
         settings=settings(fingerprint.likelihood_fingerprint, "model"),
     shell:
-        "exec ddpm likelihood {params.study} --model {wildcards.model} --seed {wildcards.seed} "
-        "--split {wildcards.split} --log {log}"
+        "exec ddpm likelihood {params.study:q} --model {wildcards.model:q} --seed {wildcards.seed:q} "
+        "--split {wildcards.split:q} --log {log:q}"
 
 
 rule neighbours:
@@ -126,4 +126,4 @@ rule neighbours:
         study=study_file,
         settings=settings(fingerprint.neighbours_fingerprint, "figure"),
     shell:
-        "exec ddpm neighbours {params.study} {wildcards.figure} --threads {threads} --log {log}"
+        "exec ddpm neighbours {params.study:q} {wildcards.figure:q} --threads {threads:q} --log {log:q}"

@@ -17,4 +17,4 @@ rule features:
         study=study_file,
         settings=settings(fingerprint.features_fingerprint),
     shell:
-        "exec ddpm features {params.study} --threads {threads} --log {log}"
+        "exec ddpm features {params.study:q} --threads {threads:q} --log {log:q}"

@@ -14,7 +14,7 @@ rule metrics:
     params:
         study=study_file,
     shell:
-        "exec ddpm metrics {params.study} --log {log}"
+        "exec ddpm metrics {params.study:q} --log {log:q}"
 
 
 localrules:

@@ -17,8 +17,8 @@ rule sample:
         study=study_file,
         settings=settings(fingerprint.sampling_fingerprint, "model"),
     shell:
-        "exec ddpm sample {params.study} --model {wildcards.model} --seed {wildcards.seed} "
-        "--sampling {wildcards.sampling} --shard {wildcards.shard} --threads {threads} --log {log}"
+        "exec ddpm sample {params.study:q} --model {wildcards.model:q} --seed {wildcards.seed:q} "
+        "--sampling {wildcards.sampling:q} --shard {wildcards.shard:q} --threads {threads:q} --log {log:q}"
 
 
 rule chain:
@@ -36,4 +36,4 @@ rule chain:
         study=study_file,
         settings=settings(fingerprint.chain_fingerprint, "figure"),
     shell:
-        "exec ddpm chain {params.study} {wildcards.figure} --threads {threads} --log {log}"
+        "exec ddpm chain {params.study:q} {wildcards.figure:q} --threads {threads:q} --log {log:q}"

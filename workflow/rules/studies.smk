@@ -8,6 +8,7 @@ from ddpm.errors import DDPMError
 from ddpm.resources import locating
 from ddpm.graph import dependencies, fingerprint, layout
 from ddpm.study import load_study
+from ddpm.study.names import require_names
 
 
 @functools.cache
@@ -81,6 +82,18 @@ def or_workflow_error(function, *arguments):
         raise WorkflowError(str(error)) from None
 
 
+def require_target(target):
+    """Raises WorkflowError for a file whose model, data set, table or figure its study does not have."""
+    names = layout.wildcards(target)
+    if "home" in names:
+        or_workflow_error(require_names, study_in(names["home"]), names)
+
+
+# Before Snakemake looks for rules: its own words for such a file show none of what the study has.
+for word in sys.argv[1:]:
+    require_target(os.path.normpath(word))
+
+
 @functools.cache
 def require_obtainable(file):
     """Raises WorkflowError if a file neither exists nor can be fetched; once a file, as many jobs ask for the same."""
@@ -92,6 +105,19 @@ def obtainable(files):
     for file in files:
         require_obtainable(file)
     return files
+
+
+def pretrained_files(wildcards):
+    """The files of weights that a model imports, which must be obtainable; of a folder those that are taken."""
+    files = obtainable([dependencies.pretrained_file(study(wildcards), wildcards.model)])
+    place = or_workflow_error(dependencies.pretrained_place, study(wildcards), wildcards.model)
+    return files if place is None else [str(part) for part in place.parts]
+
+
+def pretrained_content(wildcards):
+    """The hash of those files, as new ones may be older than what was made of the last; "" of fetched ones."""
+    place = or_workflow_error(dependencies.pretrained_place, study(wildcards), wildcards.model)
+    return "" if place is None else place.sha256
 
 
 def classifier_data(wildcards):

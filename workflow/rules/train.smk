@@ -23,8 +23,8 @@ rule train:
         study=study_file,
         settings=settings(fingerprint.training_job_fingerprint, "model"),
     shell:
-        "exec ddpm train {params.study} --model {wildcards.model} --seed {wildcards.seed} "
-        "--threads {threads} --processes {resources.processes} --log {log}"
+        "exec ddpm train {params.study:q} --model {wildcards.model:q} --seed {wildcards.seed:q} "
+        "--threads {threads:q} --processes {resources.processes:q} --log {log:q}"
 
 
 rule checkpoint:
@@ -48,8 +48,8 @@ rule checkpoint:
         study=study_file,
         settings=settings(fingerprint.checkpoint_fingerprint, "model"),
     shell:
-        "exec ddpm checkpoint {params.study} --model {wildcards.model} --seed {wildcards.seed} "
-        "--step {wildcards.step} --threads {threads} --log {log}"
+        "exec ddpm checkpoint {params.study:q} --model {wildcards.model:q} --seed {wildcards.seed:q} "
+        "--step {wildcards.step:q} --threads {threads:q} --log {log:q}"
 
 
 rule choose:
@@ -66,12 +66,12 @@ rule choose:
         study=study_file,
         settings=settings(fingerprint.weights_fingerprint, "model"),
     shell:
-        "exec ddpm choose {params.study} --model {wildcards.model} --seed {wildcards.seed} --log {log}"
+        "exec ddpm choose {params.study:q} --model {wildcards.model:q} --seed {wildcards.seed:q} --log {log:q}"
 
 
 rule pretrained:
     input:
-        lambda w: obtainable([dependencies.pretrained_file(study(w), w.model)]),
+        pretrained_files,
     output:
         layout.IMPORTED,
     log:
@@ -81,5 +81,6 @@ rule pretrained:
     params:
         study=study_file,
         settings=settings(fingerprint.weights_fingerprint, "model"),
+        content=pretrained_content,
     shell:
-        "exec ddpm pretrained {params.study} --model {wildcards.model} --seed {wildcards.seed} --log {log}"
+        "exec ddpm pretrained {params.study:q} --model {wildcards.model:q} --seed {wildcards.seed:q} --log {log:q}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from pydantic import Field
 
 from ddpm.errors import StudyError
-from ddpm.study.base import Settings
+from ddpm.study.base import MOST, EachOnce, Settings
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ddpm.study.artefacts import ArtefactSettings
     from ddpm.study.settings import Study
 
-Step = Annotated[int, Field(ge=0)]
+Step = Annotated[int, Field(ge=0, le=MOST)]
 
 
 class OneArtefactSettings(Settings):
@@ -34,6 +34,11 @@ class OneArtefactSettings(Settings):
     def shown_samples(self) -> int:
         """How many of its model's first samples it shows; 0 if it shows none."""
         return 0
+
+    @property
+    def shown_images(self) -> list[tuple[str, str, int]]:
+        """Images of the data that it shows: by which key, of which split, how many there must be."""
+        return []
 
 
 class ModelArtefactSettings(OneArtefactSettings):
@@ -63,7 +68,7 @@ class RowsSettings(OneArtefactSettings):
 class CurvesSettings(OneArtefactSettings):
     """Curves of several models over training."""
 
-    models: list[str] = Field(min_length=1)
+    models: Annotated[list[str], EachOnce] = Field(min_length=1)
 
     def used_models(self, artefacts: ArtefactSettings) -> list[str]:
         """The models."""
@@ -123,11 +128,11 @@ class Figure(Artefact):
     of_images: bool = False
     draw: Callable[[Study, Any, Inputs, str], matplotlib.figure.Figure]
 
-    def drawn_heading(self, study: Study) -> str:
-        """What the figure shows, of which study, and of which model if it is one."""
+    def drawn_heading(self, study: Study, title: str) -> str:
+        """What the figure shows, of which study by its title, and of which model if it is one."""
         models = study.artefacts.models_of(self.name)
         subject = self.subject.format(**self._values(study))
-        return " \u2014 ".join([subject, study.title, *(models if len(models) == 1 else [])])
+        return " \u2014 ".join([subject, *filter(None, [title]), *(models if len(models) == 1 else [])])
 
     def caption(self, study: Study) -> str:
         """What the paper's figure shows and what this one shows, a sentence each, as plain text."""

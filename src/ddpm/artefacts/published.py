@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from ddpm.errors import DataError
+from ddpm.records.reading import require_readable
 
 COLUMNS = (
     *("item", "group", "row", "label", "metric", "split"),
@@ -131,13 +132,11 @@ def read_published(path: str | Path) -> Published:
             value is malformed, or a number is given twice.
     """
     path = Path(path)
+    missing = f"no such file; run in the project's folder, or restore it: `git checkout -- {path}`"
+    require_readable(path, DataError, missing)
     try:
         with path.open(newline="", encoding="utf-8") as file:
             return Published(path, _numbers(path, csv.reader(file, strict=True)))
-    except FileNotFoundError:
-        raise DataError(
-            f"{path}: no such file; run in the project's folder, or restore it: `git checkout -- {path}`"
-        ) from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: not a readable CSV file ({error}); restore it with git") from error
 

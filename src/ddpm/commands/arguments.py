@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from ddpm.errors import StudyError, did_you_mean
+from ddpm.errors import StudyError
 from ddpm.evaluation.job import Fingerprint, ModelJob
 from ddpm.study import Study
+from ddpm.study.names import require_model
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,18 +34,6 @@ def require_trained(study: Study, model: str) -> None:
             f"{study.file}: {model} has published weights (`pretrained`) and is not trained: run "
             f"`ddpm pretrained {study.file} --model {model}`, or remove `pretrained`"
         )
-
-
-def require_model(study: Study, model: str) -> str:
-    """The model's name if the study has it.
-
-    Raises:
-        StudyError: it has not.
-    """
-    if model not in study.models:
-        known = did_you_mean(model, list(study.models))
-        raise StudyError(f"{study.file}: no model is named {model!r}{known}")
-    return model
 
 
 def model_job(study: Study, arguments: argparse.Namespace, fingerprint: Fingerprint) -> ModelJob:

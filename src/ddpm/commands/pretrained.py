@@ -14,7 +14,7 @@ from ddpm.graph.fingerprint import weights_fingerprint
 from ddpm.records.files import require_writable
 from ddpm.records.provenance import git_commit, hardware
 from ddpm.study import Study
-from ddpm.study.models import PretrainedSettings
+from ddpm.study.pretrained import PretrainedSettings
 
 if TYPE_CHECKING:
     from ddpm.network.published.importing import PublishedWeights
@@ -69,6 +69,8 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
         f"pretrained {model} seed {seed}: {published.parameters:,} parameters from {origin} "
         f"(named as in {published.convention}); {_AVERAGED[published.averaged]}, weights {digest[:12]}"
     )
+    if published.taken:
+        logger.info(f"{published.file}: {published.taken}")
     _say_what_is_unchecked(published)
 
 

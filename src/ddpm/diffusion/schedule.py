@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+# Smallest alpha-bar by whose square root float32 divides an image without overflow, with a wide margin.
+_LEAST_SIGNAL = 1e-60
+_SMALLER = "or another schedule, a smaller beta_end or fewer timesteps"
+
 
 def beta_schedule(kind: str, start: float, end: float, timesteps: int) -> np.ndarray:
     """The forward variances.
@@ -36,6 +40,35 @@ def beta_schedule(kind: str, start: float, end: float, timesteps: int) -> np.nda
     if not ((betas > 0) & (betas <= 1)).all():
         raise ValueError(f"the {kind} schedule from {start} to {end} leaves (0, 1]")
     return betas
+
+
+def unusable_schedule(prediction: str, kind: str, start: float, end: float, timesteps: int) -> str:
+    """Why a schedule cannot be used with a prediction, and what can; "" if it can.
+
+    x_0-hat follows from epsilon by a division by sqrt(alpha-bar_t) (Eq. 15), and from mu-tilde by one by
+    beta_t sqrt(alpha-bar_{t-1}) / (1 - alpha-bar_t) (Eq. 7); Eq. 7 itself divides by 1 - alpha-bar_t. In
+    float32, which images are, none of these may come near 0.
+
+    Args:
+        prediction: "mu_tilde", "epsilon" or "x0".
+        kind, start, end, timesteps: as in `beta_schedule`.
+    """
+    beta = beta_schedule(kind, start, end, timesteps)
+    alpha_bar = np.cumprod(1 - beta)
+    previous = np.concatenate([[1.0], alpha_bar[:-1]])
+    if (alpha_bar >= 1).any():
+        return f"beta of {beta[0]:.3g} vanishes beside 1, so that q adds no noise; raise beta_start"
+    if prediction == "epsilon" and alpha_bar[-1] < _LEAST_SIGNAL:
+        return (
+            f"alpha-bar_T is {alpha_bar[-1]:.3g}: nothing of x_0 is left at T, and x_0 cannot be told from "
+            f"epsilon there. Use `prediction: x0` or `mu_tilde`, {_SMALLER}"
+        )
+    if prediction == "mu_tilde" and previous[-1] < _LEAST_SIGNAL:
+        return (
+            f"alpha-bar_(T-1) is {previous[-1]:.3g}: mu-tilde_T holds nothing of x_0, which cannot be told "
+            f"from it. Use `prediction: x0`, {_SMALLER}"
+        )
+    return ""
 
 
 def _warm_up(start: float, end: float, timesteps: int, fraction: float) -> np.ndarray:

@@ -25,6 +25,7 @@ from ddpm.evaluation.features import FeatureExtractor
 from ddpm.evaluation.torchvision_import import prepare_torchvision
 from ddpm.network.weights import weights_hash
 from ddpm.records.files import sha256, write_bytes
+from ddpm.records.reading import require_readable
 
 CLASSIFIER = "ddpm-classifier"
 _FEATURES, _LOGITS = "features", "logits"
@@ -74,8 +75,7 @@ def load_classifier(path: str | Path, remedy: str = "train it again") -> tuple[C
         WeightsError: the file is missing, truncated, altered, or holds another network. (A file without a
             hash, from before there was one, is not checked for alterations.)
     """
-    if not Path(path).is_file():
-        raise WeightsError(f"{path}: there is no trained classifier; {remedy}")
+    require_readable(path, WeightsError, f"there is no trained classifier; {remedy}")
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}

@@ -19,6 +19,7 @@ from ddpm.evaluation.torchvision_import import prepare_torchvision
 from ddpm.network.execution import float32_products
 from ddpm.progress import Progress
 from ddpm.records.files import sha256
+from ddpm.records.reading import require_readable
 from ddpm.resources.registry import require_official
 from ddpm.study.evaluation import InceptionSettings
 
@@ -61,8 +62,7 @@ def inception_extractor(settings: InceptionSettings) -> FeatureExtractor:
     """
     path = Path(settings.weights)
     remedy = f"run `ddpm fetch resources/{OFFICIAL_WEIGHTS}`, or name your copy in quality.features.weights"
-    if not path.is_file():
-        raise WeightsError(f"{path}: there are no such Inception weights; {remedy}")
+    require_readable(path, WeightsError, f"there are no such Inception weights; {remedy}")
     if settings.official:
         require_official(path, OFFICIAL_WEIGHTS)
     digest = sha256(path)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from ddpm.graph import layout
+from ddpm.network.published.places import Place, find
 
 if TYPE_CHECKING:
     from ddpm.study.settings import Study
@@ -125,6 +127,19 @@ def pretrained_file(study: Study, model: str) -> str:
     return layout.HUGGING_FACE.format(
         repository=source.repository, revision=source.revision, file=source.repository_file
     )
+
+
+def pretrained_place(study: Study, model: str) -> Place | None:
+    """The weights at a path of the study's own that a model imports; None where they are fetched first.
+
+    Raises:
+        ValueError: as `pretrained_file`.
+        WeightsError: as `ddpm.network.published.places.find`.
+    """
+    file, source = pretrained_file(study, model), study.model(model).pretrained
+    if source is None or source.file is None or not os.path.exists(file):
+        return None
+    return find(file, source.averaged)
 
 
 def neighbours_inputs(study: Study, figure: str) -> list[str]:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ddpm.errors import DivergedError, WeightsError
 from ddpm.records.files import write_bytes
+from ddpm.records.reading import require_readable
 from ddpm.records.status import is_evaluated
 
 TRAINED = "trained"
@@ -52,15 +53,14 @@ def read_weights(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and provenance of a file, its hash checked.
 
     Raises:
-        WeightsError: the file is missing, truncated, altered, or not from this program.
+        WeightsError: the file is missing, may not be read, is truncated, altered, or not from this program.
     """
+    require_readable(path, WeightsError, "no such weights file; train the model first (`ddpm train`)")
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             provenance = json.loads((file.metadata() or {}).get("provenance", "{}"))
-    except FileNotFoundError:
-        raise WeightsError(f"{path}: no such weights file; train the model first (`ddpm train`)") from None
-    except (SafetensorError, OSError, RuntimeError, ValueError) as error:
+    except (SafetensorError, OSError, RuntimeError, ValueError, AttributeError) as error:
         raise WeightsError(
             f"{path}: truncated or not a safetensors file ({error}); delete it and train or fetch it again"
         ) from error

@@ -14,18 +14,40 @@ from ddpm.errors import OutputError
 from ddpm.records.temporary_files import temporary_file
 
 _REMEDIES = {
-    errno.ENOSPC: "the disk is full: free some space and run the same command again",
     errno.EDQUOT: "the disk quota is used up: free some space and run the same command again",
     errno.EROFS: "the file system is read-only: choose a writable working folder",
     errno.EACCES: "permission denied: make the folder writable or choose another working folder",
     errno.EPERM: "permission denied: make the folder writable or choose another working folder",
 }
+# Bytes that a file which finds no space hardly exceeds.
+_ROOM = 100_000_000
 
 
 def output_error(path: Path, error: OSError) -> OutputError:
     """The error for a failed write of `path`, naming the file and the remedy."""
-    remedy = _REMEDIES.get(error.errno or 0, str(error))
+    remedy = _no_space(path) if error.errno == errno.ENOSPC else _REMEDIES.get(error.errno or 0, str(error))
     return OutputError(f"{path}: cannot be written ({remedy}). Nothing that existed was changed.")
+
+
+def _no_space(path: Path) -> str:
+    """The remedy where a file system takes no more: it may be full of bytes, or of files."""
+    try:
+        folder = next(place for place in path.absolute().parents if place.exists())
+        disk = os.statvfs(folder)
+    except (OSError, StopIteration, AttributeError):
+        disk = None
+    free = disk.f_bavail * disk.f_frsize if disk is not None else 0
+    if disk is not None and disk.f_files and not disk.f_favail:
+        return (
+            "the disk holds as many files as it can (no inodes are free, `df -i`): delete files that are not "
+            "needed, however small, and run the same command again"
+        )
+    if free > _ROOM:
+        return (
+            f"the disk is full, or holds as many files as it can: {free / 1e6:,.0f} MB are free now; look at "
+            "`df` and `df -i`, free space or delete small files, and run the same command again"
+        )
+    return "the disk is full: free some space and run the same command again"
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ddpm.errors import DataError
+from ddpm.records.reading import require_readable
 from ddpm.records.traced_files import read_provenance
 
 
@@ -23,8 +24,7 @@ def read_records(paths: Sequence[str | Path], settings: str, remedy: str) -> lis
             status are others than the first's.
     """
     for path in paths:
-        if not Path(path).is_file():
-            raise DataError(f"{path}: there is no such file; {remedy}")
+        require_readable(path, DataError, f"there is no such file; {remedy}")
     records = [read_provenance(path) for path in paths]
     for path, record in zip(paths, records, strict=True):
         if record.get("settings") != settings:

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from ddpm.errors import DataError
 from ddpm.records.files import atomic_path
+from ddpm.records.reading import require_readable
 
 Provenance = Mapping[str, Any]
 _KEY = "provenance"
@@ -36,12 +37,11 @@ def read_arrays(path: str | Path, *names: str) -> dict[str, np.ndarray]:
     Raises:
         DataError: the file is missing, damaged, or lacks one of the arrays.
     """
+    require_readable(path, DataError, f"no such file; make it with `snakemake {path}`")
     try:
         with np.load(path, allow_pickle=False) as archive:
             wanted = names or tuple(name for name in archive.files if name != _KEY)
             return {name: archive[name] for name in wanted}
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file; make it with `snakemake {path}`") from None
     except (OSError, zipfile.BadZipFile, ValueError, EOFError, KeyError) as error:
         raise _unreadable(path, "array", error) from error
 
@@ -97,13 +97,12 @@ def read_frame(path: str | Path) -> pd.DataFrame:
 
 def read_table(path: str | Path, content: str = "file") -> pa.Table:
     """The table of a Parquet file, its checksums and hash verified; errors as for `read_frame`."""
+    require_readable(path, DataError, f"no such {content}; run `snakemake {path}`")
     try:
         table = pq.read_table(path, page_checksum_verification=True)
         # A file of an earlier version has none.
         written = (table.schema.metadata or {}).get(_HASH)
         whole = written is None or written == content_hash(table).encode()
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such {content}; run `snakemake {path}`") from None
     except (OSError, pa.ArrowException, ValueError, OverflowError) as error:
         raise _unreadable(path, "Parquet", error) from error
     if not whole:
@@ -119,6 +118,7 @@ def read_provenance(path: str | Path) -> dict[str, Any]:
     """
     if Path(path).suffix == ".npz":
         return json.loads(str(read_arrays(path, _KEY)[_KEY]))
+    require_readable(path, DataError, f"no such file; make it with `snakemake {path}`")
     try:
         metadata = pq.read_schema(path).metadata or {}
         return json.loads(metadata.get(_KEY.encode(), b"{}"))

@@ -14,6 +14,7 @@ import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urljoin
 
 import requests
 import urllib3
@@ -22,8 +23,10 @@ from ddpm.errors import ResourceError
 from ddpm.progress import Progress
 from ddpm.records.files import output_error, sha256
 from ddpm.records.locks import NoLocksError, SignedLock
+from ddpm.records.reading import unreadable
 from ddpm.resources.locating import RemoteFile, remote_file
 from ddpm.resources.registry import REGISTRY
+from ddpm.resources.secrets import masked, refuse_downgrade
 
 logger = logging.getLogger("ddpm")
 
@@ -69,8 +72,10 @@ def fetch(path: str | Path) -> bool:
 
 
 def _is_there(remote: RemoteFile) -> bool:
-    if not remote.path.exists():
+    if not os.path.exists(remote.path):
         return False
+    if reason := unreadable(remote.path):
+        raise ResourceError(f"{remote.path}: {reason}")
     found = sha256(remote.path) if remote.sha256 else None
     if found == remote.sha256:
         logger.info(f"{remote.path}: is there" + (", SHA-256 as expected" if found else ""))
@@ -128,8 +133,8 @@ class _Download:
                     self._from_mirror(session, url)
                     return
                 except (_BrokenTransferError, _RefusedTransferError) as error:
-                    failures.append(f"  {url}: {error}")
-                    logger.warning(f"{url}: {error}")
+                    failures.append(f"  {masked(url)}: {error}")
+                    logger.warning(f"{masked(url)}: {error}")
         raise ResourceError(
             "\n".join([f"{self.remote.path}: could not be fetched:", *failures, *self._advice()])
         )
@@ -159,7 +164,9 @@ class _Download:
             )
             if not begun_elsewhere:
                 raise _RefusedTransferError(failure)
-            logger.warning(f"{url}: {failure}. The pieces may not belong together: once more from the start")
+            logger.warning(
+                f"{masked(url)}: {failure}. The pieces may not belong together: once more from the start"
+            )
 
     def _persistently(self, session: requests.Session, url: str) -> None:
         """Repeats a broken transfer, with longer and longer pauses while nothing arrives."""
@@ -174,7 +181,7 @@ class _Download:
                 if failed >= ATTEMPTS:
                     raise
                 pause = PAUSE * 2 ** (failed - 1)
-                logger.warning(f"{url}: {error}; again in {pause:.0f} s")
+                logger.warning(f"{masked(url)}: {error}; again in {pause:.0f} s")
                 time.sleep(pause)
 
     def _transfer(self, session: requests.Session, url: str) -> None:
@@ -190,13 +197,23 @@ class _Download:
             if self.remote.sha256 is None:
                 headers["If-Range"] = self._etag
         try:
-            response = session.get(url, headers=headers, stream=True, timeout=TIMEOUT)
+            response = session.get(
+                url, headers=headers, stream=True, timeout=TIMEOUT, hooks={"response": self._check_redirect}
+            )
         except (requests.ConnectionError, requests.Timeout) as error:
             raise _BrokenTransferError(_reason(error)) from error
         except requests.RequestException as error:
-            raise _RefusedTransferError(str(error)) from error
+            raise _RefusedTransferError(masked(str(error))) from error
         with response:
             self._receive(response, self._begin(response))
+
+    def _check_redirect(self, response: requests.Response, **_: object) -> None:
+        """Called with each answer, before a redirect in it is followed."""
+        if self.remote.sha256 is None and response.is_redirect:
+            target = urljoin(response.url, response.headers["Location"])
+            if reason := refuse_downgrade(response.url, target):
+                response.close()
+                raise _RefusedTransferError(reason)
 
     def _begin(self, response: requests.Response) -> int | None:
         """Makes the part fit the answer's header; the size of the whole file, if known."""
@@ -264,4 +281,4 @@ class _Download:
 def _reason(error: requests.RequestException) -> str:
     """The cause without the connection pool around it."""
     inner = error.args[0] if error.args else error
-    return str(getattr(inner, "reason", None) or inner)
+    return masked(str(getattr(inner, "reason", None) or inner))

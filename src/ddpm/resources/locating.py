@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ddpm.errors import ResourceError
+from ddpm.records.reading import unreadable
 from ddpm.resources.registry import FOLDER, REGISTRY, read_registry, registered
+from ddpm.resources.secrets import authorisation
+from ddpm.study.base import FETCHED_NAME
 
 HUGGING_FACE = "https://huggingface.co"
 
@@ -55,20 +58,23 @@ def _hugging_face_file(path: Path) -> RemoteFile:
     """The file behind `resources/huggingface/<owner>/<name>/<revision>/<file...>`.
 
     The environment variables HF_ENDPOINT (another server) and HF_TOKEN (for a repository that asks for a
-    login) are heeded. Size and hash are unknown: whoever reads the file checks it.
+    login; sent by https alone) are heeded. Size and hash are unknown: whoever reads the file checks it.
     """
     if len(path.parts) < 6:
         raise ResourceError(
             f"{path}: must be resources/huggingface/<owner>/<name>/<revision>/<file>, "
             "for example resources/huggingface/google/ddpm-cifar10-32/main/config.json"
         )
+    if not all(map(FETCHED_NAME.fullmatch, path.parts)):
+        raise ResourceError(
+            f"{path}: names below {FOLDER}/huggingface/ hold letters, digits and . _ + - alone; correct it"
+        )
     owner, name, revision, *file = path.parts[2:]
-    endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/") or HUGGING_FACE
-    token = os.environ.get("HF_TOKEN", "")
+    endpoint = os.environ.get("HF_ENDPOINT", "").strip().rstrip("/") or HUGGING_FACE
     return RemoteFile(
         path,
         (f"{endpoint}/{owner}/{name}/resolve/{revision}/{'/'.join(file)}",),
-        headers={"Authorization": f"Bearer {token}"} if token else {},
+        headers=authorisation(endpoint),
         hint="Check the repository's name, revision and file; one that asks for a login needs HF_TOKEN in "
         "the environment.",
     )
@@ -76,7 +82,11 @@ def _hugging_face_file(path: Path) -> RemoteFile:
 
 def fetched_names() -> str:
     """Regular expression of the names below resources/ that `remote_file` knows."""
-    return "|".join([r"huggingface/[^/]+/[^/]+/[^/]+/.+", *map(re.escape, read_registry())])
+    # Without braces, which Snakemake takes for its own.
+    name = r"[\w.+-]+"
+    return "|".join(
+        [f"huggingface/{name}/{name}/{name}/{name}(?:/{name})*", *map(re.escape, read_registry())]
+    )
 
 
 def expected_sha256(path: str | Path) -> str:
@@ -91,8 +101,11 @@ def require_obtainable(paths: Iterable[str]) -> None:
         ResourceError: a path does neither; the message says what to do.
     """
     for path in paths:
-        if Path(path).exists():
+        if os.path.isdir(path):
             continue
-        if Path(os.path.normpath(path)).parts[:1] != (FOLDER.name,):
-            raise ResourceError(f"{path}: no such file or folder; correct the path in the study file")
+        missing = "no such file or folder; correct the path in the study file"
+        if not (reason := unreadable(path, missing)):
+            continue
+        if Path(os.path.normpath(path)).parts[:1] != (FOLDER.name,) or os.path.exists(path):
+            raise ResourceError(f"{path}: {reason}")
         remote_file(path)

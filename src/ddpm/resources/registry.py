@@ -10,8 +10,10 @@ from pydantic import Field, ValidationError
 
 from ddpm.errors import ResourceError, did_you_mean
 from ddpm.records.files import sha256
-from ddpm.study.base import Count, Settings
-from ddpm.study.layers import YamlFile
+from ddpm.records.reading import require_readable
+from ddpm.resources.secrets import masked
+from ddpm.study.base import FETCHED_NAME, Count, Settings, shown
+from ddpm.study.yaml_file import YamlFile
 
 REGISTRY = Path("config/resources.yaml")
 FOLDER = Path("resources")
@@ -42,7 +44,9 @@ def read_registry() -> dict[str, Resource]:
     entries, problems = {}, []
     for name, content in file.content.items():
         if not _is_plain(str(name)):
-            problems.append(f"{_where(file, [name])}: {name}: must be a path below {FOLDER}/, without `..`")
+            problems.append(
+                f"{_where(file, [name])}: {name}: must be a path below {FOLDER}/, of letters, digits, . _ + -"
+            )
         try:
             entries[str(name)] = Resource.model_validate(content)
         except ValidationError as error:
@@ -77,21 +81,19 @@ def require_official(path: Path, name: str) -> None:
         ResourceError: its SHA-256 is another, it cannot be read, or there is no such entry.
     """
     expected = registered(name).sha256
-    try:
-        found = sha256(path)
-    except OSError as error:
-        raise ResourceError(f"{path}: cannot be read ({error})") from error
+    require_readable(path, ResourceError, f"no such file; run `ddpm fetch {FOLDER / name}`")
+    found = sha256(path)
     if found != expected:
         raise ResourceError(
             f"{path}: is not the official content: its SHA-256 is {found}, not {expected} "
-            f"({REGISTRY}, {name}). Remove it and run `ddpm fetch {FOLDER / name}`, or set `official: false` "
-            "in the study to take it as it is"
+            f"({REGISTRY}, {name}). Remove it and run `ddpm fetch {FOLDER / name}`; only if you know what it "
+            f"is and where it comes from, put the hash that was found there as `sha256` of {name}"
         )
 
 
 def _is_plain(name: str) -> bool:
     parts = PurePosixPath(name).parts
-    return bool(parts) and ".." not in parts and parts[0] not in ("/", "huggingface")
+    return bool(parts) and all(map(FETCHED_NAME.fullmatch, parts)) and parts[0] != "huggingface"
 
 
 def _problem(file: YamlFile, name: str, details: Any) -> str:
@@ -102,7 +104,7 @@ def _problem(file: YamlFile, name: str, details: Any) -> str:
     elif details["type"] == "missing":
         message = "this key is missing; add it"
     elif not isinstance(details["input"], dict):
-        message = f"{message}, not {details['input']!r}"
+        message = f"{message}, not {masked(shown(details['input']))}"
     return f"{_where(file, keys)}: {': '.join(map(str, keys))}: {message}"
 
 

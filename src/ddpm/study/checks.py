@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ddpm.diffusion.schedule import unusable_schedule
 from ddpm.errors import did_you_mean
 from ddpm.study.base import Settings
-from ddpm.study.layers import Keys
 from ddpm.study.settings import Study
+from ddpm.study.yaml_file import Keys
 
 Problems = Iterator[tuple[Keys, str]]
 
@@ -22,8 +23,12 @@ def problems(study: Study) -> list[tuple[Keys, str]]:
     return list(_unknown_names(study)) or [
         *_unusable_weights(study),
         *_unsuitable_networks(study),
+        *_unusable_schedules(study),
         *_impossible_times(study),
         *_too_few_samples(study),
+        *_too_few_to_compare(study),
+        *_absent_images(study),
+        *_repeated_rows(study),
         *_untrained_models(study),
         *_unusual_images(study),
         *_reused_seeds(study),
@@ -104,6 +109,15 @@ def _unsuitable_networks(study: Study) -> Problems:
                 yield (*network, "attention_resolutions"), reason
 
 
+def _unusable_schedules(study: Study) -> Problems:
+    """Schedules whose coefficients are not finite, or by which a prediction cannot be turned into x_0."""
+    for name in study.models:
+        settings = study.model(name).diffusion
+        schedule = (settings.schedule, settings.beta_start, settings.beta_end, settings.timesteps)
+        if reason := unusable_schedule(settings.prediction, *schedule):
+            yield ("models", name, "diffusion", "schedule"), reason
+
+
 def _impossible_times(study: Study) -> Problems:
     """Times beyond a model's T, and more progressive columns than steps."""
     for name, artefact in study.artefacts.chosen.items():
@@ -126,6 +140,53 @@ def _too_few_samples(study: Study) -> Problems:
         if (shown := artefact.shown_samples) > (drawn := study.sampling.images):
             reason = f"shows {shown} samples, but sampling.images is {drawn}; show fewer or draw more"
             yield ("artefacts", name), reason
+
+
+# What is measured by comparing sets of images.
+_COMPARED = ("table1", "table2", "text_numbers", "figure10")
+
+
+def _too_few_to_compare(study: Study) -> Problems:
+    """Sets of one image, of which FID and its like know no spread."""
+    compared = [name for name in _COMPARED if name in study.artefacts.chosen]
+    if not compared:
+        return
+    needed = f"{compared[0]} compares sets of images, which needs at least 2"
+    if study.sampling.images < 2:
+        yield ("sampling", "images"), f"{needed}; draw more"
+    datasets = {study.model(model).dataset for name in compared for model in study.artefacts.models_of(name)}
+    for dataset in sorted(datasets):
+        settings = study.datasets[dataset]
+        for split, images in settings.split_sizes.items():
+            if images == 1:
+                key = split if hasattr(settings, split) else f"{split}_images"
+                yield ("datasets", dataset, key), f"{needed}, and there is 1 image in {split}; add some"
+
+
+def _absent_images(study: Study) -> Problems:
+    """Figures of test images, or of nearest training images, that the data set does not have."""
+    for name, artefact in study.artefacts.chosen.items():
+        for key, split, number in artefact.shown_images:
+            model = study.artefacts.models_of(name)[0]
+            there = study.datasets[study.model(model).dataset].split_sizes[split]
+            # A folder without images is told by itself.
+            if there and number > there:
+                reason = f"asks for {number} {split} images, counted from 0, but there are {there}"
+                yield ("artefacts", name, key), reason
+
+
+def _repeated_rows(study: Study) -> Problems:
+    """One model in two rows of a table, which stand for different objectives."""
+    for name, artefact in study.artefacts.chosen.items():
+        rows = getattr(artefact, "rows", None)
+        if not isinstance(rows, dict):
+            continue
+        for row, model in rows.items():
+            if (first := next(key for key, value in rows.items() if value == model)) != row:
+                yield (
+                    ("artefacts", name, row),
+                    f"{model} stands in the row {first} already; name another or null",
+                )
 
 
 def _untrained_models(study: Study) -> Problems:

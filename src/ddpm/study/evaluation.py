@@ -6,7 +6,18 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ddpm.study.base import RUNTIME_ONLY, Compiled, Count, Name, Precision, Seed, Settings
+from ddpm.study.base import (
+    MOST,
+    RUNTIME_ONLY,
+    Compiled,
+    Count,
+    EachOnce,
+    FilePath,
+    Name,
+    Precision,
+    Seed,
+    Settings,
+)
 
 
 class SamplingSettings(Settings):
@@ -19,13 +30,13 @@ class SamplingSettings(Settings):
         description="Batches that one job draws; does not change the samples.",
         json_schema_extra=RUNTIME_ONLY,
     )
-    seeds: list[Seed] = Field(
+    seeds: Annotated[list[Seed], EachOnce] = Field(
         [0],
         min_length=1,
         description="One set of samples of each model for each seed, unless it has `sampling_seeds`.",
         json_schema_extra=RUNTIME_ONLY,
     )
-    progressive_columns: Annotated[int, Field(ge=2)] = Field(
+    progressive_columns: Annotated[int, Field(ge=2, le=MOST)] = Field(
         20, description="Times at which x0-hat is kept for the progressive figures and figure 10."
     )
     precision: Precision = "float32"
@@ -94,7 +105,7 @@ class InceptionSettings(Settings):
     """torch-fidelity's port of the Inception network of 2015-12-05, whose features the paper compares."""
 
     kind: Literal["inception"]
-    weights: str = Field(
+    weights: FilePath = Field(
         "resources/weights-inception-2015-12-05-6726825d.pth",
         description="torch-fidelity's weights file. What lies under resources/ is fetched there "
         "(config/resources.yaml); any other path must exist.",

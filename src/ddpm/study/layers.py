@@ -2,81 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
-
-from ruamel.yaml import YAML, MappingNode, Node, SequenceNode
-from ruamel.yaml.constructor import DuplicateKeyError
-from ruamel.yaml.error import YAMLError
+from typing import Any
 
 from ddpm.errors import StudyError
 from ddpm.graph import layout
+from ddpm.records.reading import unreadable
+from ddpm.study.base import shown
+from ddpm.study.yaml_file import Keys, YamlFile
 
 # The keys by which one of several kinds of settings is chosen.
 DISCRIMINATORS = ("source", "kind")
-
-Keys = Sequence[str | int]
-
-
-class Place(NamedTuple):
-    """How many keys of a path a file has, and the line of the last of them."""
-
-    depth: int
-    line: int
-
-
-class YamlFile:
-    """A parsed YAML 1.2 file that knows on which line each key stands.
-
-    Attributes:
-        path: the file.
-        content: its mapping.
-
-    Raises:
-        StudyError: the file is missing, unreadable, not YAML, not a mapping, or gives a key twice.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        yaml = YAML(typ="safe", pure=True)
-        try:
-            self._root: Node | None = yaml.compose(path.read_text(encoding="utf-8"))
-            self.content: Any = self._root and yaml.constructor.construct_document(self._root)
-        except FileNotFoundError:
-            raise StudyError(_missing(path)) from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise StudyError(f"{path}: cannot be read ({error})") from error
-        except YAMLError as error:
-            raise StudyError(f"{path}: is not valid YAML: {_one_line(error)}") from error
-        if not isinstance(self.content, dict):
-            raise StudyError(f"{path}: must be a mapping of settings; see config/demo.yaml for an example")
-
-    def find(self, keys: Keys) -> Place:
-        """How far the keys lead into the file, and the line of the last that does.
-
-        A setting that a model takes over from `defaults` stands there.
-        """
-        place = self._find(keys)
-        if keys and keys[0] == "models" and place.depth < len(keys):
-            in_defaults = self._find(["defaults", *keys[2:]])
-            if in_defaults.depth == len(keys) - 1:
-                return Place(len(keys), in_defaults.line)
-        return place
-
-    def _find(self, keys: Keys) -> Place:
-        node, line = self._root, 1
-        for depth, key in enumerate(keys):
-            parts: dict[str, tuple[Node, Node]] = {}
-            if isinstance(node, MappingNode):
-                parts = {str(name.value): (name, value) for name, value in node.value}
-            elif isinstance(node, SequenceNode):
-                parts = {str(index): (value, value) for index, value in enumerate(node.value)}
-            if str(key) not in parts:
-                return Place(depth, line)
-            name, node = parts[str(key)]
-            line = name.start_mark.line + 1
-        return Place(len(keys), line)
 
 
 class StudyFile:
@@ -109,7 +47,7 @@ class StudyFile:
         """
         places = [(layer.path, layer.find(keys)) for layer in self.layers]
         path, place = max(places, key=lambda found: found[1].depth)
-        return f"{path}:{place.line}: {'.'.join(map(str, keys))}: {message}"
+        return f"{path}:{place.line}: {'.'.join(map(_key, keys))}: {message}"
 
 
 def merge(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,33 +64,37 @@ def merge(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any
     return merged
 
 
-def _layers(path: Path, above: tuple[Path, ...]) -> list[YamlFile]:
-    if path.resolve() in above:
-        raise StudyError(f"{path}: extends: this file extends itself; remove `extends` from one of the files")
-    layers = [YamlFile(path)]
+def _layers(path: Path, above: tuple[str, ...]) -> list[YamlFile]:
+    layers = [YamlFile(path, _missing(path))]
     below = layers[0].content.get("extends")
+    where = f"{path}:{layers[0].find(['extends']).line}: extends"
     local = path.with_suffix(".local.yaml")
-    if local.exists():
+    if os.path.lexists(local):
         layers.insert(0, YamlFile(local))
         if "extends" in layers[0].content:
             raise StudyError(
-                f"{local}: extends: a local file changes the study beside it and extends none; remove it"
+                f"{local}:{layers[0].find(['extends']).line}: extends: a local file changes the study beside "
+                "it and extends none; remove it"
             )
     if below is None:
         return layers
     if not isinstance(below, str):
-        where = f"{path}:{layers[-1].find(['extends']).line}"
-        raise StudyError(f"{where}: extends: must be the name of a study file beside this one, not {below!r}")
-    return layers + _layers(path.parent / below, (*above, path.resolve()))
+        raise StudyError(f"{where}: must be the name of a study file beside this one, not {shown(below)}")
+    other = path.parent / below
+    if reason := unreadable(other, _missing(other)):
+        raise StudyError(f"{where}: {_key(below)}: {reason}")
+    seen = (*above, os.path.realpath(path))
+    if os.path.realpath(other) in seen:
+        raise StudyError(f"{where}: this file extends itself; remove `extends` from one of the files")
+    return layers + _layers(other, seen)
+
+
+def _key(key: str | int) -> str:
+    """A key in a message: quoted where it holds what does not show."""
+    return key if isinstance(key, str) and key.isprintable() and len(key) < 100 else shown(key)
 
 
 def _missing(path: Path) -> str:
     others = sorted(p.stem for p in path.parent.glob("*.yaml") if layout.is_study_name(p.stem))
     known = f"studies in {path.parent}: {', '.join(others)}" if others else f"{path.parent} has no studies"
-    return f"{path}: no such study file ({known}). Copy config/demo.yaml to start a study of your own."
-
-
-def _one_line(error: YAMLError) -> str:
-    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None) or str(error)
-    remedy = "; remove one" if isinstance(error, DuplicateKeyError) else ""
-    return f"line {mark.line + 1}: {problem}{remedy}" if mark else problem
+    return f"no such study file ({known}). Copy config/demo.yaml to start a study of your own."

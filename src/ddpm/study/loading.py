@@ -11,11 +11,12 @@ from pydantic import ValidationError
 from ddpm.errors import StudyError, did_you_mean
 from ddpm.graph import layout
 from ddpm.records.files import sha256
-from ddpm.study.base import Settings
+from ddpm.study.base import Settings, shown
 from ddpm.study.checks import problems
-from ddpm.study.layers import DISCRIMINATORS, Keys, StudyFile, merge
+from ddpm.study.layers import DISCRIMINATORS, StudyFile, merge
 from ddpm.study.models import ModelSettings
 from ddpm.study.settings import Study
+from ddpm.study.yaml_file import Keys
 
 Checked = TypeVar("Checked", bound=Settings)
 
@@ -69,11 +70,14 @@ def _problem(settings: type[Settings], content: Mapping[str, Any], details: Any)
         message = f"unknown key{did_you_mean(str(keys[-1]), known)}; remove it"
     elif details["type"] == "union_tag_invalid":
         discriminator, expected = details["ctx"]["discriminator"].strip("'"), details["ctx"]["expected_tags"]
-        keys, message = [*keys, discriminator], f"should be one of {expected}, not {details['ctx']['tag']!r}"
+        keys, message = (
+            [*keys, discriminator],
+            f"should be one of {expected}, not {shown(details['ctx']['tag'])}",
+        )
     elif details["type"] == "missing":
         keys, message = [*keys, details["loc"][-1]], "this key is missing; add it"
     elif not isinstance(details["input"], dict):
-        message = f"{message}, not {details['input']!r}"
+        message = f"{message}, not {shown(details['input'])}"
     return keys, message
 
 

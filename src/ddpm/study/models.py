@@ -6,23 +6,51 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from ddpm.study.base import RUNTIME_ONLY, Compiled, Count, Name, Precision, Seed, Settings, partial
+from ddpm.study.base import (
+    MOST,
+    RUNTIME_ONLY,
+    Compiled,
+    Count,
+    EachOnce,
+    Name,
+    Precision,
+    Seed,
+    SetSize,
+    Settings,
+    partial,
+)
+from ddpm.study.pretrained import PretrainedSettings
+
+# Beyond any network that a machine holds; what is larger is a slip of the keyboard.
+Width = Annotated[int, Field(ge=1, le=65_536)]
+Multiple = Annotated[int, Field(ge=1, le=1024)]
+LEAST_CHANNELS = 4
 
 
 class NetworkSettings(Settings):
     """The U-Net (paper: appendix B)."""
 
-    channels: Count = Field(128, description="Channels of the first level.")
-    channel_multipliers: list[Count] = Field(
-        [1, 2, 2, 2], min_length=1, description="Channels of each resolution, as multiples of `channels`."
+    channels: Width = Field(128, description="Channels of the first level.")
+    channel_multipliers: list[Multiple] = Field(
+        [1, 2, 2, 2],
+        min_length=1,
+        max_length=16,
+        description="Channels of each resolution, as multiples of `channels`.",
     )
-    residual_blocks: Count = Field(2, description="Residual blocks at each resolution.")
-    attention_resolutions: list[Count] = Field([16], description="Image heights at which blocks attend.")
+    residual_blocks: Multiple = Field(2, description="Residual blocks at each resolution.")
+    attention_resolutions: Annotated[list[Count], EachOnce] = Field(
+        [16], description="Image heights at which blocks attend."
+    )
     dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.1, description="Dropout rate in residual blocks.")
-    groups: Count = Field(32, description="Groups of each GroupNorm; must divide the channels of each level.")
+    groups: Width = Field(32, description="Groups of each GroupNorm; must divide the channels of each level.")
 
     @model_validator(mode="after")
     def _fits_together(self) -> NetworkSettings:
+        if self.channels < LEAST_CHANNELS:
+            raise ValueError(
+                f"channels: {self.channels} are too few: the timestep embedding needs at least "
+                f"{LEAST_CHANNELS}, two frequencies of a sine and a cosine"
+            )
         # Multiples of the first level's channels are divided too.
         if self.channels % self.groups:
             raise ValueError(
@@ -37,7 +65,7 @@ class NetworkSettings(Settings):
 class DiffusionSettings(Settings):
     """The forward process q and how the reverse process p is parameterised and trained (section 3)."""
 
-    timesteps: Annotated[int, Field(ge=2)] = Field(1000, description="T.")
+    timesteps: Annotated[int, Field(ge=2, le=1_000_000)] = Field(1000, description="T.")
     schedule: Literal["linear", "quadratic", "constant", "warmup10", "warmup50", "jsd"] = Field(
         "linear", description="Form of beta_1..beta_T."
     )
@@ -71,7 +99,7 @@ class TrainingSettings(Settings):
     steps: Count = Field(800_000, description="Updates of the weights.")
     batch_size: Count = Field(128, description="Images per update.")
     learning_rate: Annotated[float, Field(gt=0)] = Field(2e-4, description="Adam's step size after warm-up.")
-    warmup_steps: Annotated[int, Field(ge=0)] = Field(
+    warmup_steps: Annotated[int, Field(ge=0, le=MOST)] = Field(
         5000, description="Updates over which the learning rate rises from 0."
     )
     gradient_clip: Annotated[float, Field(gt=0)] | None = Field(
@@ -118,7 +146,7 @@ class CheckpointSettings(Settings):
         "last",
         description="The weights that are evaluated: of the last step, of minimum FID, or of this step.",
     )
-    images: Count = Field(
+    images: SetSize = Field(
         5000, description="Samples of each checkpoint whose FID against the training split is compared."
     )
     seed: Seed = Field(
@@ -129,47 +157,6 @@ class CheckpointSettings(Settings):
     def _steps_ascend(self) -> CheckpointSettings:
         if self.steps != sorted(set(self.steps)):
             raise ValueError(f"steps: {self.steps} must ascend, each step once")
-        return self
-
-
-class PretrainedSettings(Settings):
-    """Weights that stand in for training: a file or folder, a Hugging Face repository, or another model's.
-
-    Understood are diffusers' UNet2DModel, the authors' TensorFlow variables as .npz, pesser's checkpoints,
-    and this project's own weights.
-    """
-
-    file: str | None = Field(None, description="File of weights, or a folder of diffusers' layout.")
-    repository: str | None = Field(
-        None, pattern=r"^[\w.-]+/[\w.-]+$", description="Hugging Face repository, owner/name."
-    )
-    revision: str = Field("main", pattern=r"^[\w.-]+$", description="Its branch, tag or commit.")
-    repository_file: str = Field(
-        "diffusion_pytorch_model.safetensors",
-        pattern=r"^[\w./-]+$",
-        description="Path within the repository.",
-    )
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = Field(
-        None, description="Hash that the file of weights must have; null to take it as it is."
-    )
-    averaged: bool | None = Field(
-        None, description="Whether they are averaged (EMA) weights, for the tables' notes; null if unknown."
-    )
-
-    # No part of fingerprints itself: those of the other model's weights are.
-    model: Name | None = Field(
-        None,
-        description="Another model of this study, whose evaluated weights this one samples with its own "
-        "variance; seed by seed.",
-        json_schema_extra=RUNTIME_ONLY,
-    )
-
-    @model_validator(mode="after")
-    def _one_place(self) -> PretrainedSettings:
-        if sum(place is not None for place in (self.file, self.repository, self.model)) != 1:
-            raise ValueError("give either `file`, `repository` or `model`")
-        if self.model is not None and (self.sha256, self.averaged) != (None, None):
-            raise ValueError("model: its weights are this study's own; remove `sha256` and `averaged`")
         return self
 
 
@@ -184,8 +171,10 @@ class ModelSettings(Settings):
     pretrained: PretrainedSettings | None = Field(
         None, description="Weights to evaluate instead of training: published ones, or another model's."
     )
-    seeds: list[Seed] = Field([0], min_length=1, description="One training run for each seed.")
-    sampling_seeds: list[Seed] | None = Field(
+    seeds: Annotated[list[Seed], EachOnce] = Field(
+        [0], min_length=1, description="One training run for each seed."
+    )
+    sampling_seeds: Annotated[list[Seed] | None, EachOnce] = Field(
         None,
         min_length=1,
         description="One set of samples for each seed; null for those of `sampling.seeds`.",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, field_validator
 
 from ddpm.study.artefacts import ArtefactSettings
 from ddpm.study.base import Name, Settings
@@ -22,7 +22,9 @@ class Study(Settings):
     extends: str | None = Field(
         None, description="Another study file beside this one, whose settings hold where this one gives none."
     )
-    title: str = Field(description="One line that heads the tables and figures.")
+    title: str = Field(
+        min_length=1, max_length=300, description="One line that heads the tables and figures."
+    )
     datasets: dict[Name, DatasetSettings] = Field(min_length=1)
     defaults: PartialModelSettings = Field(  # type: ignore[valid-type]
         default_factory=PartialModelSettings, description="Settings that all models share."
@@ -34,6 +36,13 @@ class Study(Settings):
     likelihood: LikelihoodSettings = LikelihoodSettings()
     quality: QualitySettings
     artefacts: ArtefactSettings = Field(description="Which model feeds which table and figure.")
+
+    @field_validator("title")
+    @classmethod
+    def _one_line(cls, title: str) -> str:
+        if not title.split():
+            raise ValueError("is empty; say what the study is")
+        return " ".join(title.split())
 
     # Filled by ddpm.study.loading after the defaults are merged in.
     _file: str = PrivateAttr("")

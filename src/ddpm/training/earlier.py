@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from ddpm.errors import DDPMError
+from ddpm.errors import DDPMError, StateError
 from ddpm.network.weights import read_weights
+from ddpm.records.reading import require_readable
 from ddpm.training.state import StateFolder
 
 # Says whose files lie in a folder; written before them.
@@ -25,9 +27,16 @@ class ShorterRun:
 
 
 def read_description(folder: Path) -> dict[str, str]:
-    """What a folder's run.json says; nothing if it is missing or damaged."""
+    """What a folder's run.json says; nothing if it is missing or damaged.
+
+    Raises:
+        StateError: it is there but may not be read.
+    """
+    path = folder / DESCRIPTION
+    if os.path.lexists(path):
+        require_readable(path, StateError, "no such file")
     try:
-        content = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

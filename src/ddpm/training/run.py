@@ -11,6 +11,7 @@ import dataclasses
 import functools
 import json
 import logging
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -146,7 +147,7 @@ class TrainingRun:
 
     def is_complete(self) -> bool:
         """Whether weights, curve and checkpoints of this run are in their places; says what they lack."""
-        if read_description(self.folder) != self.description or not self.weights.exists():
+        if read_description(self.folder) != self.description or not os.path.lexists(self.weights):
             return False
         if problem := self._defect():
             logger.info(f"{self.title}: {self.weights} is there, but not all that belongs to it: {problem}")
@@ -159,7 +160,7 @@ class TrainingRun:
         state = self.states.load()
         if state is not None:
             return self._missing_checkpoint(state.updates)
-        return self._defect() if self.weights.exists() else None
+        return self._defect() if os.path.lexists(self.weights) else None
 
     def write_results(self, outcome: Outcome, provenance: Mapping[str, Any]) -> str:
         """Writes weights and curve, each atomically; returns the weights' hash.

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ddpm.errors import StateError, WeightsError
 from ddpm.network.weights import read_weights, save_weights
+from ddpm.records.reading import require_readable
 
 logger = logging.getLogger("ddpm")
 
@@ -60,11 +61,16 @@ class StateFolder:
         """The most advanced whole state, or None if there is none.
 
         Raises:
-            StateError: states exist but all are damaged, or belong to other settings.
+            StateError: states exist but all are damaged, one may not be read, or one is of other settings.
         """
         found = [
-            path for path in (self.folder / "new.safetensors", self.latest, self.previous) if path.exists()
+            path
+            for path in (self.folder / "new.safetensors", self.latest, self.previous)
+            if os.path.lexists(path)
         ]
+        # What may not be read, or lies elsewhere, is not damaged: it is not passed over for an older one.
+        for path in found:
+            require_readable(path, StateError, "no such file")
         states = [state for path in found if (state := self._read(path)) is not None]
         if found and not states:
             raise StateError(

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from ddpm.artefacts import artefact
 from ddpm.artefacts.current import require_current
 from ddpm.artefacts.figures import style
+from ddpm.artefacts.figures.fonts import drawable
 from ddpm.artefacts.figures.page import DPI, Page
 from ddpm.artefacts.figures.reading import status_of
 from ddpm.errors import DataError
@@ -64,9 +65,10 @@ def draw_figure(study: Study, name: str) -> Figure:
         DataError: an input is missing, damaged, or of other settings or data than the study has.
     """
     defined = artefact.chosen_artefact(study, name, artefact.Figure)
-    inputs, heading = artefact_inputs(study, name), defined.drawn_heading(study)
+    title, families = drawable(study.title)
+    inputs, heading = artefact_inputs(study, name), defined.drawn_heading(study, title)
     require_current(study, (file for files in inputs.values() for file in files))
-    with style.applied():
+    with style.applied(families):
         if defined.of_images:
             status = status_of(next(iter(inputs.values()))[0])
             if not is_evaluated(status):

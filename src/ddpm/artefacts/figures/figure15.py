@@ -34,6 +34,11 @@ class NeighboursSettings(artefact.ModelArtefactSettings):
         """One for each row."""
         return self.samples
 
+    @property
+    def shown_images(self) -> list[tuple[str, str, int]]:
+        """As many training images as there are neighbours of a sample."""
+        return [("neighbours", "train", self.neighbours)]
+
 
 def _draw(study: Study, settings: NeighboursSettings, inputs: Inputs, heading: str) -> Figure:
     """Panels (a) and (b), one below the other: each row a sample, set apart, and its neighbours."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from pydantic import Field
@@ -14,7 +14,7 @@ from ddpm.artefacts.figures.reading import read_images
 from ddpm.artefacts.figures.style import LABEL_SIZE, PAGE_WIDTH, VERMILION
 from ddpm.graph import layout
 from ddpm.graph.dependencies import Inputs, fill
-from ddpm.study.base import Count
+from ddpm.study.base import Count, EachOnce
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,7 +28,7 @@ _BETWEEN = 0.14  # inches between panels
 class SharedLatentsSettings(artefact.ModelArtefactSettings):
     """Figure 7: samples that share x_t, one panel for each t (0 is the finished sample)."""
 
-    t: list[artefact.Step] = Field(min_length=1)
+    t: Annotated[list[artefact.Step], EachOnce] = Field(min_length=1)
     samples: Count = Field(3, description="Samples that share each x_t.")
 
 

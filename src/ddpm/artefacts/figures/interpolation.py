@@ -16,6 +16,7 @@ from ddpm.artefacts.figures.schematic import draw_schematic
 from ddpm.artefacts.figures.style import PAGE_WIDTH
 from ddpm.graph import layout
 from ddpm.graph.dependencies import Inputs, fill
+from ddpm.study.base import EachOnce
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,16 +31,21 @@ _STEP_LABELS = 0.5  # inches left of the grid of figure 9 for the numbers of ste
 class InterpolationSettings(artefact.ModelArtefactSettings):
     """Figures 8 and 9: interpolation between test images diffused for some steps."""
 
-    pairs: list[Annotated[list[artefact.Step], Field(min_length=2, max_length=2)]] = Field(
-        min_length=1, description="Pairs of indices of test images."
+    pairs: Annotated[list[Annotated[list[artefact.Step], Field(min_length=2, max_length=2)]], EachOnce] = (
+        Field(min_length=1, description="Pairs of indices of test images.")
     )
-    steps: list[artefact.Step] = Field(
+    steps: Annotated[list[artefact.Step], EachOnce] = Field(
         min_length=1, description="Diffusion steps before mixing; 0 mixes pixels."
     )
     share_noise: bool = Field(
         True,
         description="Diffuse the sources with the same noise for each number of steps (paper: not said).",
     )
+
+    @property
+    def shown_images(self) -> list[tuple[str, str, int]]:
+        """The test images up to the largest index."""
+        return [("pairs", "test", 1 + max(max(pair) for pair in self.pairs))]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import textwrap
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
+
+from ddpm.artefacts.figures.fonts import OWN
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,11 +35,10 @@ PAGE_WIDTH = 6.75  # inches: the text width of a journal page
 HEADING_SIZE, LABEL_SIZE, SMALL_SIZE = 9.5, 8.5, 7.5  # points
 
 HEADING_LINE = 1.25  # line height of headings, in font sizes
-_LETTER = 0.47  # mean width of a letter of a heading, in font sizes
+_LETTER, _WIDE_LETTER = 0.47, 1.0  # mean width of a letter of a heading, in font sizes
 
-# The fonts are those that matplotlib brings along, so that a figure is the same on every machine.
 _STYLE: dict[Any, Any] = {
-    "font.family": ["STIXGeneral", "DejaVu Sans"],
+    "font.family": [*OWN],
     "mathtext.fontset": "stix",
     "font.size": LABEL_SIZE,
     "figure.titlesize": HEADING_SIZE,
@@ -72,21 +74,26 @@ _STYLE: dict[Any, Any] = {
 
 
 @contextlib.contextmanager
-def applied() -> Iterator[None]:
-    """Matplotlib's defaults with the project's style on top, whatever the user's own settings are."""
+def applied(families: Sequence[str] = OWN) -> Iterator[None]:
+    """Matplotlib's defaults with the project's style on top, whatever the user's own settings are.
+
+    `families` are those of the fonts, in the order in which a sign is looked for.
+    """
     import matplotlib
 
     # The backend is left alone: setting it would load pyplot.
     defaults: dict[Any, Any] = {
         key: value for key, value in matplotlib.rcParamsDefault.items() if "backend" not in key
     }
-    with matplotlib.rc_context({**defaults, **_STYLE}):
+    with matplotlib.rc_context({**defaults, **_STYLE, "font.family": [*families]}):
         yield
 
 
 def wrapped(heading: str, width: float) -> list[str]:
     """A heading in lines that fit a width in inches."""
-    return textwrap.wrap(heading, max(1, int(width * 72 / (HEADING_SIZE * _LETTER))))
+    letters = [_WIDE_LETTER if unicodedata.east_asian_width(sign) in "WF" else _LETTER for sign in heading]
+    mean = sum(letters) / max(1, len(letters))
+    return textwrap.wrap(heading, max(1, int(width * 72 / (HEADING_SIZE * mean))))
 
 
 def chart(width: float, height: float, heading: str) -> Figure:

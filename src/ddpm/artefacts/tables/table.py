@@ -25,6 +25,8 @@ TRACE_COLUMNS = [
     *("status", "settings", "git_commit", "data_hash", "weights_hash", "training_seed", "sampling_seed"),
     "hardware",
 ]
+# How a text begins that spreadsheets take for a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,12 +46,12 @@ class BuiltTable:
     @property
     def csv(self) -> str:
         """The frame as CSV; missing values are empty, numbers keep all their digits."""
-        return self.frame.to_csv(index=False, lineterminator="\n")
+        return to_csv(self.frame)
 
     @property
     def trace_csv(self) -> str:
         """The trace as CSV."""
-        return self.trace.to_csv(index=False, lineterminator="\n")
+        return to_csv(self.trace)
 
     @property
     def markdown(self) -> str:
@@ -60,6 +62,29 @@ class BuiltTable:
     def html(self) -> str:
         """The rendered table as a page of its own."""
         return to_page(self.view.title, to_html(self.view))
+
+
+def to_csv(frame: pd.DataFrame) -> str:
+    """A frame as CSV in which no text is a formula to a spreadsheet: one that would be begins with a '."""
+    import pandas as pd
+
+    # Columns of numbers stay as they are, and in the others each value its type.
+    texts = {
+        str(name): pd.Series([_no_formula(value) for value in column], index=frame.index, dtype=object)
+        for name, column in frame.items()
+        if not pd.api.types.is_numeric_dtype(column)
+    }
+    return frame.assign(**texts).to_csv(index=False, lineterminator="\n")
+
+
+def _no_formula(value: object) -> object:
+    if not isinstance(value, str) or not value.startswith(_FORMULA):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value
 
 
 def build_table(study: Study, name: str) -> BuiltTable:

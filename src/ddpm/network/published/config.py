@@ -10,8 +10,8 @@ from typing import Any
 from ddpm.errors import WeightsError
 from ddpm.network.layers import GROUP_NORM_EPSILON
 from ddpm.network.unet import UNet
+from ddpm.records.reading import require_readable
 
-CONFIG = "config.json"
 # Settings in which UNet2DModel's defaults are the network of the paper, and which may be nothing else ...
 _AS_BY_DEFAULT: Mapping[str, Any] = {
     "center_input_sample": False,
@@ -99,9 +99,10 @@ def check_config(path: Path, network: UNet) -> None:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    require_readable(path, WeightsError, "no such file")
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise WeightsError(
             f"{path}: cannot be read as JSON ({error}); fetch it again or remove it"
         ) from error

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pickle
 import re
 import zipfile
-from collections.abc import Mapping
+import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,17 @@ from torch import Tensor
 
 from ddpm.errors import DivergedError, WeightsError
 from ddpm.network.published.names import TENSORFLOW_VARIABLE
+from ddpm.network.published.sets import WeightSet, bare, sets_of_checkpoint, sets_of_tensors
 from ddpm.network.weights import TRAINED, listed, read_weights
 from ddpm.records.status import is_evaluated
 
-# Sets of weights by whether they are averaged (EMA): True, False, or None where the file does not say.
-Candidates = Mapping[bool | None, Mapping[str, Tensor]]
+# What torch.load raises at damaged files.
+_DAMAGE = (RuntimeError, EOFError, OSError, ValueError, KeyError, TypeError, AttributeError, IndexError)
+# Weights are hardly packed: an archive that is, beyond both, was made to fill the memory.
+LARGEST_UNPACKED, MOST_PACKED = 10**9, 20
 
 EMA_SUFFIX = "/ExponentialMovingAverage"
 TORCH_SUFFIXES = (".bin", ".pt", ".pth", ".ckpt")
-# Prefixes of torch.nn.DataParallel and torch.compile.
-_WRAPPERS = ("module.", "_orig_mod.")
 # What the authors' training keeps besides (their code: utils.make_optimizer, tpu_utils.run_training).
 _TRAINING_STATE = re.compile(
     r"(?:^|/)global_step$"
@@ -34,71 +36,80 @@ _TRAINING_STATE = re.compile(
 )
 
 
-def read_published(path: Path, stated: bool | None) -> tuple[Mapping[str, Tensor], bool | None]:
-    """One set of weights of a file, under its own names and on the CPU; averaged ones if there are any.
+def read_sets(parts: Sequence[Path]) -> list[WeightSet]:
+    """The sets of weights in a file, under its own names and on the CPU.
 
     Args:
-        path: its suffix says how it is read.
-        stated: `averaged` of the study file: chooses where the file holds raw and averaged weights.
-
-    Returns:
-        the weights, and whether they are averaged as far as the file or the study says.
+        parts: the file, or its shards; the suffix says how it is read.
 
     Raises:
-        WeightsError: the file is damaged, of an unknown kind, or without the weights that the study states.
+        WeightsError: a file is damaged, of an unknown kind, or two shards hold the same name.
         DivergedError: weights of this project from a run that diverged.
     """
-    candidates = _candidates(path)
-    for averaged in (True, False, None) if stated is None else (stated, None):
-        if averaged in candidates:
-            return candidates[averaged], stated if averaged is None else averaged
-    held = "averaged (EMA)" if True in candidates else "raw"
+    if len(parts) == 1:
+        return _sets(parts[0])
+    joined: dict[str, Tensor] = {}
+    for part in parts:
+        [shard, *others] = _sets(part)
+        tensors = bare(part, shard, [shard])
+        if others or shard.averaged is not None or joined.keys() & tensors.keys():
+            raise WeightsError(f"{part}: not a shard of one set of weights; name its file itself")
+        joined |= tensors
+    return sets_of_tensors(joined)
+
+
+def _sets(path: Path) -> list[WeightSet]:
+    suffix = path.suffix.lower()
+    if suffix == ".safetensors":
+        return _of_safetensors(path)
+    if suffix == ".npz":
+        return _of_names(path, _read_npz(path))
+    if suffix in TORCH_SUFFIXES:
+        return sets_of_checkpoint(path, _read_checkpoint(path))
     raise WeightsError(
-        f"{path}: holds {held} weights only, but the study file says `averaged: {str(stated).lower()}`; "
-        "correct `pretrained: averaged` or use another file"
+        f"{path}: files of weights end in .safetensors, .npz, {', '.join(TORCH_SUFFIXES)}; a TensorFlow "
+        "checkpoint is first written as .npz (README: published weights)"
     )
 
 
-def _candidates(path: Path) -> Candidates:
-    suffix = path.suffix.lower()
-    if suffix == ".safetensors":
-        candidates = _of_safetensors(path)
-    elif suffix == ".npz":
-        candidates = {None: _read_npz(path)}
-    elif suffix in TORCH_SUFFIXES:
-        candidates = _of_checkpoint(path)
-    else:
-        raise WeightsError(
-            f"{path}: files of weights end in .safetensors, .npz, {', '.join(TORCH_SUFFIXES)}; a TensorFlow "
-            "checkpoint is first written as .npz (README: published weights)"
-        )
-    if set(candidates) == {None} and any(TENSORFLOW_VARIABLE.match(name) for name in candidates[None]):
-        return _of_variables(path, candidates[None])
-    return candidates
+def _of_names(path: Path, tensors: Mapping[str, Tensor]) -> list[WeightSet]:
+    of_tensorflow = any(TENSORFLOW_VARIABLE.match(name) for name in tensors)
+    return _of_variables(path, tensors) if of_tensorflow else sets_of_tensors(tensors)
 
 
-def _of_safetensors(path: Path) -> Candidates:
+def _of_safetensors(path: Path) -> list[WeightSet]:
     """This project's files hold averages, unless they were imported as others; the rest do not say."""
     tensors, provenance = read_weights(path)
     status = str(provenance.get("status", TRAINED))
     if not is_evaluated(status):
         raise DivergedError(f"{path}: holds no weights: training {status}; use another seed's file")
-    return {provenance.get("averaged", True) if provenance else None: tensors}
+    if not provenance:
+        return _of_names(path, tensors)
+    return [WeightSet("", provenance.get("averaged", True), tensors)]
 
 
 def _read_npz(path: Path) -> dict[str, Tensor]:
     """Arrays of an .npz archive without training state, which would take twice the weights' memory."""
     try:
+        _check_packed_size(path)
         with np.load(path, allow_pickle=False) as archive:
             names = [name for name in archive.files if not _TRAINING_STATE.search(name)]
             return {name: torch.from_numpy(archive[name]) for name in names}
-    except (ValueError, TypeError, OSError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+    except (*_DAMAGE, MemoryError, zipfile.BadZipFile, zlib.error) as error:
         raise WeightsError(
             f"{path}: truncated or not an .npz archive of numbers ({error}); make it again"
         ) from error
 
 
-def _of_variables(path: Path, variables: Mapping[str, Tensor]) -> Candidates:
+def _check_packed_size(path: Path) -> None:
+    """Raises ValueError for an archive that unpacks to far more than weights do."""
+    with zipfile.ZipFile(path) as archive:
+        size = sum(entry.file_size for entry in archive.infolist())
+    if size > LARGEST_UNPACKED and size > MOST_PACKED * path.stat().st_size:
+        raise ValueError(f"it unpacks to {size / 1e9:,.1f} GB, {size // path.stat().st_size} times its size")
+
+
+def _of_variables(path: Path, variables: Mapping[str, Tensor]) -> list[WeightSet]:
     """The raw and the averaged weights among the authors' variables, without training state.
 
     A scope that all of the network's variables share before `model/` is removed, and the suffix
@@ -111,63 +122,27 @@ def _of_variables(path: Path, variables: Mapping[str, Tensor]) -> Candidates:
     averaged = {n.removesuffix(EMA_SUFFIX): v for n, v in kept.items() if n.endswith(EMA_SUFFIX)}
     raw = {n: v for n, v in kept.items() if not n.endswith(EMA_SUFFIX)}
     if not averaged:
-        return {None: raw}
+        return [WeightSet("variables", None, raw)]
     if not raw:
-        return {True: averaged}
+        return [WeightSet(EMA_SUFFIX, True, averaged)]
     if alone := sorted(raw.keys() - averaged.keys()):
         raise WeightsError(
             f"{path}: {len(alone)} variables have no average (name{EMA_SUFFIX}) while others have one; "
             f"write all variables of the checkpoint, or only the averaged ones:{listed(alone)}"
         )
-    return {True: averaged, False: raw}
+    return [WeightSet(EMA_SUFFIX, True, averaged), WeightSet("variables", False, raw)]
 
 
-def _of_checkpoint(path: Path) -> Candidates:
-    """The weights that torch.save wrote; nothing but tensors and plain values is unpickled."""
+def _read_checkpoint(path: Path) -> Any:
+    """What torch.save wrote; nothing but tensors and plain values is unpickled."""
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise WeightsError(
             f"{path}: not a checkpoint of tensors alone ({str(error).partition('.')[0]}); files that "
             "run code when read are not opened: save its state_dict as .safetensors where you trust it"
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    except _DAMAGE as error:
         raise WeightsError(
             f"{path}: truncated or not a torch checkpoint ({error}); fetch it again"
         ) from error
-    return {averaged: _bare(path, tensors) for averaged, tensors in _unwrap(path, content).items()}
-
-
-def _unwrap(path: Path, content: Any) -> dict[bool | None, Any]:
-    """Sets of weights in a bare state_dict, in a dictionary around it, or in the list of DDIM's code."""
-    if isinstance(content, list) and len(content) in (4, 5):
-        # [model, optimiser, epoch, step] and, with averaging, the average (DDIM's runners/diffusion.py).
-        return dict(zip((False, True), (content[0], *content[4:]), strict=False))
-    if not isinstance(content, Mapping):
-        raise WeightsError(
-            f"{path}: holds a {type(content).__name__}, not weights by name; save a state_dict"
-        )
-    sets = {
-        key: content[key] for key in ("ema", "state_dict", "model") if isinstance(content.get(key), Mapping)
-    }
-    averaged = sets.pop("ema", None)
-    other = next(iter(sets.values()), None)
-    if averaged is None:
-        return {None: content if other is None else other}
-    return {True: averaged} if other is None else {True: averaged, False: other}
-
-
-def _bare(path: Path, tensors: Any) -> dict[str, Tensor]:
-    """The tensors without prefixes that all names share because the network was wrapped."""
-    if not isinstance(tensors, Mapping):
-        raise WeightsError(f"{path}: holds a {type(tensors).__name__} where weights by name were expected")
-    others = [str(name) for name, value in tensors.items() if not isinstance(value, Tensor)]
-    if others:
-        raise WeightsError(
-            f"{path}: {len(others)} of {len(tensors)} entries are no tensors ({', '.join(others[:5])}); "
-            "save the network's state_dict alone, or under the key `state_dict` or `ema`"
-        )
-    bare = {str(name): value for name, value in tensors.items()}
-    while bare and any(all(name.startswith(prefix) for name in bare) for prefix in _WRAPPERS):
-        bare = {name.partition(".")[2]: value for name, value in bare.items()}
-    return bare

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from ddpm.errors import WeightsError
-from ddpm.network.published.config import CONFIG, check_config
-from ddpm.network.published.formats import read_published
+from ddpm.network.published.config import check_config
+from ddpm.network.published.formats import read_sets
 from ddpm.network.published.names import DIFFUSERS, recognise
+from ddpm.network.published.places import Place, find
+from ddpm.network.published.sets import WeightSet, bare, choose, described
 from ddpm.network.unet import UNet
 from ddpm.network.weights import check_weights, listed
-from ddpm.records.files import sha256
-
-# As diffusers' save_pretrained writes them; a pipeline keeps its network in `unet`.
-_FILES = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")
-_FOLDERS = ("", "unet")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +26,8 @@ class PublishedWeights:
     Attributes:
         tensors: a state_dict of the network, float32 on the CPU, all finite.
         file: that they were read from.
-        sha256: of the file.
+        sha256: of the file (of shards: `Place.sha256`).
+        taken: the name of the set within the file, and what lies beside it, where there is more than one.
         convention: of its names: "diffusers", "TensorFlow", "pesser" or "this project".
         averaged: whether they are averaged (EMA) weights; None: neither the file nor the study says.
         config: the config.json that was checked, if one lies beside the weights.
@@ -40,6 +38,7 @@ class PublishedWeights:
     sha256: str
     convention: str
     averaged: bool | None
+    taken: str
     config: Path | None
 
     @property
@@ -63,11 +62,13 @@ def import_weights(
         WeightsError: no such file, another hash, a damaged file, unknown names, a config.json of another
             network, missing or left-over tensors, other shapes, or values that are not finite numbers.
     """
-    file = _find(Path(path))
-    digest = _check_sha256(file, sha256)
-    tensors, averaged = read_published(file, averaged)
+    place = find(path, averaged)
+    digest = _check_sha256(place, sha256)
+    sets = read_sets(place.parts)
+    chosen = choose(place.file, sets, averaged if averaged is not None else place.averaged)
+    tensors, file = bare(place.file, chosen, sets), place.file
     convention = recognise(file, tensors)
-    config = file.with_name(CONFIG) if convention is DIFFUSERS and file.with_name(CONFIG).exists() else None
+    config = place.config if convention is DIFFUSERS else None
     if config is not None:
         check_config(config, network)
     state = convention.convert(tensors, network)
@@ -75,31 +76,22 @@ def import_weights(
     _check_values(file, state)
     # A copy each: tensors of a checkpoint may share memory, which safetensors does not write.
     state = {name: state[name].to(torch.float32, copy=True).contiguous() for name in network.state_dict()}
-    return PublishedWeights(state, file, digest, convention.name, averaged, config)
+    says = next((kind for kind in (chosen.averaged, place.averaged) if kind is not None), averaged)
+    return PublishedWeights(state, file, digest, convention.name, says, _taken(place, chosen, sets), config)
 
 
-def _find(path: Path) -> Path:
-    """The file of weights: `path` itself, or within it if it is a folder."""
-    if path.is_dir():
-        places = [path / folder / file for folder in _FOLDERS for file in _FILES]
-        for place in places:
-            if place.is_file():
-                return place
-        looked = ", ".join(str(place.relative_to(path)) for place in places)
-        raise WeightsError(f"{path}: a folder without {looked}; name the file itself in `pretrained: file`")
-    if not path.is_file():
-        raise WeightsError(
-            f"{path}: no such file of weights; correct `pretrained` in the study file, or fetch it first "
-            f"(snakemake {path})"
-        )
-    return path
+def _taken(place: Place, chosen: WeightSet, sets: Sequence[WeightSet]) -> str:
+    """Which of two sets was taken, in words; "" where there is one."""
+    if len(sets) > 1:
+        return f"of {described(sets)} in it, `{chosen.name}` is taken"
+    return f"{place.other} lies beside it and is not taken" if place.other is not None else ""
 
 
-def _check_sha256(path: Path, wanted: str | None) -> str:
-    found = sha256(path)
+def _check_sha256(place: Place, wanted: str | None) -> str:
+    found = place.sha256
     if wanted is not None and found != wanted:
         raise WeightsError(
-            f"{path}: its SHA-256 is {found}, the study file says {wanted}; fetch it again, or correct "
+            f"{place.file}: its SHA-256 is {found}, the study file says {wanted}; fetch it again, or correct "
             "`pretrained: sha256` if these are the weights you mean"
         )
     return found

@@ -1,0 +1,75 @@
+"""What is installed is pinned: all that the requirements need in turn, in the version that was tested."""
+
+import re
+import tomllib
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+ROOT = Path(__file__).parent.parent
+# Of the environment itself, and what CUDA builds of torch bring along in versions that torch names.
+NOT_PINNED = re.compile(r"pip|setuptools|wheel|nvidia-.*|cuda-.*|triton.*|pytorch-triton.*")
+
+
+def pins(name: str) -> dict[str, Version]:
+    """Versions by name; every line pins one."""
+    lines = [line.partition("#")[0].strip() for line in (ROOT / "envs" / name).read_text().splitlines()]
+    found = {}
+    for requirement in map(Requirement, (line for line in lines if line and not line.startswith("-"))):
+        [exactly] = requirement.specifier
+        assert (exactly.operator, requirement.url) == ("==", None), requirement
+        assert canonicalize_name(requirement.name) not in found, requirement
+        found[canonicalize_name(requirement.name)] = Version(exactly.version)
+    return found
+
+
+DIRECT = pins("requirements.txt")
+PINNED = DIRECT | pins("constraints.txt")
+
+
+def needed(name: str, extras: frozenset[str], seen: set[tuple[str, frozenset[str]]]) -> None:
+    """Adds an installed package, and what it needs in turn on this machine, to those seen."""
+    if (name, extras) in seen:
+        return
+    seen.add((name, extras))
+    for text in distribution(name).requires or []:
+        requirement = Requirement(text)
+        wanted = (
+            [requirement.marker.evaluate({"extra": extra}) for extra in ("", *extras)]
+            if requirement.marker
+            else [True]
+        )
+        if any(wanted):
+            needed(canonicalize_name(requirement.name), frozenset(requirement.extras), seen)
+
+
+def test_the_two_files_share_no_package_and_hold_what_the_project_needs():
+    assert not DIRECT.keys() & pins("constraints.txt").keys()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = {canonicalize_name(Requirement(text).name) for text in project["dependencies"]}
+    assert wanted <= DIRECT.keys()
+    assert "-c constraints.txt" in (ROOT / "envs" / "requirements.txt").read_text().splitlines()
+
+
+def test_all_that_is_installed_with_the_requirements_is_pinned():
+    try:
+        differing = [
+            name
+            for name, version in DIRECT.items()
+            if Version(distribution(name).version).public != str(version)
+        ]
+    except PackageNotFoundError as error:
+        pytest.skip(f"this environment was not made from envs/requirements.txt: {error} is not installed")
+    if differing:
+        pytest.skip(f"this environment was not made from envs/requirements.txt: other {', '.join(differing)}")
+    seen: set[tuple[str, frozenset[str]]] = set()
+    for name in DIRECT:
+        needed(name, frozenset(), seen)
+    installed = {
+        name: Version(distribution(name).version).public for name, _ in seen if not NOT_PINNED.fullmatch(name)
+    }
+    assert installed == {name: str(PINNED.get(name, "not pinned")) for name in installed}
