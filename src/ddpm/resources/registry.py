@@ -76,16 +76,33 @@ def require_official(path: Path, name: str) -> None:
     Raises:
         ResourceError: its SHA-256 is another, it cannot be read, or there is no such entry.
     """
-    expected = registered(name).sha256
+    wanted = f"the official content ({REGISTRY}, {name})"
+    remedy = f"Remove it and run `ddpm fetch {FOLDER / name}`"
+    require_sha256(path, registered(name).sha256, wanted, remedy)
+
+
+def require_sha256(
+    path: Path, expected: str, wanted: str = "the content pinned in the study", remedy: str = "Use that file"
+) -> None:
+    """Checks that a file has a hash.
+
+    Args:
+        path: the file, wherever it lies.
+        expected: its SHA-256, hexadecimal.
+        wanted: which content that is, for the message.
+        remedy: what to do about another, for the message.
+
+    Raises:
+        ResourceError: its SHA-256 is another, or it cannot be read.
+    """
     try:
         found = sha256(path)
     except OSError as error:
         raise ResourceError(f"{path}: cannot be read ({error})") from error
     if found != expected:
         raise ResourceError(
-            f"{path}: is not the official content: its SHA-256 is {found}, not {expected} "
-            f"({REGISTRY}, {name}). Remove it and run `ddpm fetch {FOLDER / name}`, or set `official: false` "
-            "in the study to take it as it is"
+            f"{path}: is not {wanted}: its SHA-256 is {found}, not {expected}. {remedy}; or, if this very "
+            f"file is meant, pin it in the study: `sha256: {found}`"
         )
 
 

@@ -25,7 +25,8 @@ def problems(study: Study) -> list[tuple[Keys, str]]:
         *_impossible_times(study),
         *_too_few_samples(study),
         *_untrained_models(study),
-        *_unusual_images(study),
+        *_too_few_compared(study),
+        *_judge_of_other_images(study),
         *_reused_seeds(study),
     ]
 
@@ -137,13 +138,42 @@ def _untrained_models(study: Study) -> Problems:
                 yield ("artefacts", name, "models"), f"{model} {reason}"
 
 
-def _unusual_images(study: Study) -> Problems:
-    """Folders of images that are not there or hold none."""
-    for name, settings in study.datasets.items():
-        for split, images in settings.split_sizes.items():
-            if not images:
-                reason = f"{getattr(settings, split)} holds no images; give the path of a folder of images"
-                yield ("datasets", name, split), reason
+def _too_few_compared(study: Study) -> Problems:
+    """Sets of fewer than two images, which no FID can be of."""
+    reason = "is too few for FID and the other measures, which compare at least 2 images; raise it"
+    judged = study.judged_models
+    if judged and study.sampling.images < 2:
+        yield ("sampling", "images"), f"{study.sampling.images} {reason}"
+    for model in judged:
+        checkpoints = study.model(model).checkpoints
+        if checkpoints.images < 2:
+            yield ("models", model, "checkpoints", "images"), f"{checkpoints.images} {reason}"
+    for name in dict.fromkeys(study.model(model).dataset for model in judged):
+        settings = study.datasets[name]
+        for split, images in getattr(settings, "split_sizes", {}).items():
+            if images < 2:
+                yield ("datasets", name, f"{split}_images"), f"{images} {reason}"
+
+
+def _judge_of_other_images(study: Study) -> Problems:
+    """Models whose samples have another shape than the images that the classifier is trained on."""
+    features = study.quality.features
+    if features.kind != "classifier":
+        return
+    taken = study.datasets[features.dataset].image_shape
+    for model in study.judged_models:
+        name = study.model(model).dataset
+        if (shape := study.datasets[name].image_shape) != taken:
+            yield (
+                ("quality", "features", "dataset"),
+                f"the images of {features.dataset} are {_size(taken)}, but those of {name}, which {model} is "
+                f"measured by, {_size(shape)}; name a data set of that shape, or use Inception's features",
+            )
+
+
+def _size(shape: tuple[int, int, int]) -> str:
+    channels, height, width = shape
+    return f"{height}x{width} pixels of {channels} channel{'s' if channels > 1 else ''}"
 
 
 def _reused_seeds(study: Study) -> Problems:

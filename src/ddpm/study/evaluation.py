@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ddpm.study.base import RUNTIME_ONLY, Compiled, Count, Name, Precision, Seed, Settings
+from ddpm.study.base import RUNTIME_ONLY, Compiled, Count, Name, Precision, Seed, Settings, Sha256
 
 
 class SamplingSettings(Settings):
@@ -104,6 +104,14 @@ class InceptionSettings(Settings):
         True,
         description="Accept only the weights whose SHA-256 config/resources.yaml names; false accepts any.",
     )
+    sha256: Sha256 | None = Field(
+        None, description="Hash that the weights must have instead of the official ones'; null for that."
+    )
+
+    @property
+    def is_official(self) -> bool:
+        """Whether they must be the official weights."""
+        return self.official and self.sha256 is None
 
 
 FeatureSettings = Annotated[ClassifierSettings | InceptionSettings, Field(discriminator="kind")]
