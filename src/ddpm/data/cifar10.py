@@ -175,8 +175,8 @@ def _split(
             parts.append(read_batch(batches[name]))
         except ValueError as error:
             raise DataError(
-                f"{settings.archive}: {name} cannot be read as a batch of CIFAR-10's Python archive "
-                f"({error}); set `archive` to a sound copy"
+                f"{settings.archive}: cannot be read as the batches of CIFAR-10's Python archive "
+                f"({name}: {error}); set `archive` to a sound copy"
             ) from error
     images, labels = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     expected: int = settings.split_sizes[split]

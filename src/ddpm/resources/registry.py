@@ -76,20 +76,20 @@ def require_official(path: Path, name: str) -> None:
     Raises:
         ResourceError: its SHA-256 is another, it cannot be read, or there is no such entry.
     """
-    wanted = f"the official content ({REGISTRY}, {name})"
     remedy = f"Remove it and run `ddpm fetch {FOLDER / name}`"
-    require_sha256(path, registered(name).sha256, wanted, remedy)
+    require_sha256(path, registered(name).sha256, "official", f"{REGISTRY}, {name}", remedy)
 
 
 def require_sha256(
-    path: Path, expected: str, wanted: str = "the content pinned in the study", remedy: str = "Use that file"
+    path: Path, expected: str, kind: str = "pinned", source: str = "the study", remedy: str = "Use that file"
 ) -> None:
     """Checks that a file has a hash.
 
     Args:
         path: the file, wherever it lies.
         expected: its SHA-256, hexadecimal.
-        wanted: which content that is, for the message.
+        kind: what the content with this hash is, for the message.
+        source: where the hash stands, for the message.
         remedy: what to do about another, for the message.
 
     Raises:
@@ -101,8 +101,8 @@ def require_sha256(
         raise ResourceError(f"{path}: cannot be read ({error})") from error
     if found != expected:
         raise ResourceError(
-            f"{path}: is not {wanted}: its SHA-256 is {found}, not {expected}. {remedy}; or, if this very "
-            f"file is meant, pin it in the study: `sha256: {found}`"
+            f"{path}: is not the {kind} content: its SHA-256 is {found}, not {expected} ({source}). {remedy}; "
+            f"or, if this very file is meant, pin it in the study: `sha256: {found}`"
         )
 
 
