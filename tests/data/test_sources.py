@@ -274,8 +274,12 @@ def test_fewer_checkpoints_than_were_kept_are_the_same_job():
     receipt = Path("results/x/models/a/seed0/trained.json")
     receipt.parent.mkdir(parents=True)
     run = training_fingerprint(study(), "a")
-    receipt.write_text(json.dumps({"settings": run, "checkpoints": {"10": "hash", "20": "hash"}}))
+    pack()
+    about = {"settings": run, "data_hash": sources.packed_hash(study(), "pics")}
+    receipt.write_text(json.dumps(about | {"checkpoints": {"10": "hash", "20": "hash"}}))
     assert job() == job(10) == job(10, 20) == before[10, 20]
     assert job(5, 10) == before[5, 10]
-    receipt.write_text(json.dumps({"settings": "other", "checkpoints": {"10": "hash", "20": "hash"}}))
+    invert()
+    assert job(10) == before[10,], "the run will be one of other data"
+    receipt.write_text(json.dumps(about | {"settings": "other", "checkpoints": {"10": "hash", "20": "hash"}}))
     assert job(10) == before[10,]

@@ -6,6 +6,7 @@ import json
 
 from ddpm.graph import layout
 from ddpm.graph.fingerprint import training_fingerprint, training_job_fingerprint
+from ddpm.graph.sources import packed_hash
 from ddpm.study import Study
 
 
@@ -20,11 +21,12 @@ def training_job_settings(study: Study, model: str, seed: object) -> str:
 
 
 def _kept_steps(study: Study, model: str, seed: object) -> list[int]:
-    """The steps of which a run of these settings kept weights; none if there is no such run."""
+    """The steps of which a run of these settings and data kept weights; none if there is no such run."""
     try:
         path = layout.path(layout.RECEIPT, study.name, model=model, seed=seed)
         receipt = json.loads(path.read_text(encoding="utf-8"))
-        if receipt["settings"] != training_fingerprint(study, model):
+        run = training_fingerprint(study, model), packed_hash(study, study.model(model).dataset)
+        if (receipt["settings"], receipt["data_hash"]) != run:
             return []
         return sorted(int(step) for step in receipt["checkpoints"])
     except (OSError, ValueError, KeyError, TypeError):

@@ -124,6 +124,14 @@ def fetched_files(study: Study, dataset: str) -> list[str]:
     return []
 
 
+def packed_hash(study: Study, dataset: str) -> str | None:
+    """The data hash of a data set that is packed as it is; None if it will be packed (again)."""
+    files, packed = _files_now(study.datasets[dataset]), _packed(study, dataset)
+    if packed is None or (files is not None and _recorded_state(study, dataset, files) is None):
+        return None
+    return str(packed["data_hash"])
+
+
 def require_source(study: Study, dataset: str) -> None:
     """Raises StudyError or ResourceError if what a data set is packed from is not there."""
     settings = study.datasets[dataset]

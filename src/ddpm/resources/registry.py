@@ -101,8 +101,8 @@ def require_sha256(
         raise ResourceError(f"{path}: cannot be read ({error})") from error
     if found != expected:
         raise ResourceError(
-            f"{path}: is not the {kind} content: its SHA-256 is {found}, not {expected} ({source}). {remedy}; "
-            f"or, if this very file is meant, pin it in the study: `sha256: {found}`"
+            f"{path}: is not the {kind} content: its SHA-256 is {found}, not {expected} ({source}). "
+            f"{remedy}; or, if this very file is meant, pin it in the study: `sha256: {found}`"
         )
 
 
