@@ -88,10 +88,13 @@ def _parser(modules: dict[str, ModuleType]) -> argparse.ArgumentParser:
 def _start_logging(log: Path | None) -> None:
     logger.setLevel(logging.INFO)
     logger.propagate = False
+    if hasattr(sys.stderr, "reconfigure"):
+        sys.stderr.reconfigure(errors="backslashreplace")
     logger.handlers = [_handler(logging.StreamHandler(sys.stderr), "%(message)s")]
     if log is not None:
         try:
             log.parent.mkdir(parents=True, exist_ok=True)
+            # A file name that is no UTF-8 must not keep the message that names it out of the log.
             file = logging.FileHandler(log, encoding="utf-8", errors="backslashreplace")
         except OSError as error:
             raise OutputError(f"{log}: the log cannot be written ({error}); choose another --log") from error

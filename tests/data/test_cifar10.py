@@ -1,3 +1,4 @@
+import gzip
 import hashlib
 import io
 import os
@@ -71,7 +72,7 @@ def test_a_folder(archive, path):
 
 def test_an_official_folder_is_compared_with_torchvisions_hashes(archive, monkeypatch):
     """It is taken with the tiny files' hashes in torchvision's lists."""
-    with pytest.raises(DataError, match=r"resources: data_batch_1 is not the official .*`official: false`"):
+    with pytest.raises(DataError, match=r"resources: data_batch_1 is not the official .* as `sha256`"):
         load_cifar10(settings("resources", official=True))
     from ddpm.evaluation.torchvision_import import prepare_torchvision
 
@@ -83,7 +84,6 @@ def test_an_official_folder_is_compared_with_torchvisions_hashes(archive, monkey
 
     for files in ("train_list", "test_list"):
         monkeypatch.setattr(CIFAR10, files, [[name, md5(name)] for name, _ in getattr(CIFAR10, files)])
-    monkeypatch.setattr(CIFAR10, "meta", {**CIFAR10.meta, "md5": md5("batches.meta")})
     assert_whole(load_cifar10(settings("resources", official=True)))
 
 
@@ -92,6 +92,95 @@ class _Evil:
 
     def __reduce__(self):
         return os.mkdir, ("unpickled",)
+
+
+def batch(**changes) -> dict:
+    return {"data": np.zeros((4, 3072), np.uint8), "labels": [0] * 4} | changes
+
+
+def evil_dtype() -> bytes:
+    """A batch whose array's type is said to hold objects, so that its bytes would be addresses."""
+    plain = pickle.dumps(batch(), 2)
+    assert b"X\x02\x00\x00\x00u1" in plain
+    return plain.replace(b"X\x02\x00\x00\x00u1", b"X\x02\x00\x00\x00O8")
+
+
+# What a batch holds instead, and what is said of it. A billion is more than the file has bytes.
+ATTACKS = {
+    "code": (pickle.dumps(_Evil(), 2), r"it names posix\.mkdir, which is no part of a batch"),
+    "code among the labels": (pickle.dumps(batch(labels=[_Evil()]), 2), r"it names posix\.mkdir"),
+    "a part of NumPy": (b"\x80\x02cnumpy\nload\nX\x01\x00\x00\x00x\x85R.", r"it names numpy\.load"),
+    "objects": (evil_dtype(), r"an array of 'O8' is none of whole numbers"),
+    "memo": (b"\x80\x02Nr\x00\x00\x00\x40.", "its memo is larger than the file"),
+    "text": (b"BINSTRING", ""),
+    "numbers": (pickle.dumps(batch(data=np.zeros((4, 3072))), 2), "an array of 'f8'"),
+    "labels": (pickle.dumps(batch(labels=[0] * 3), 2), "3 `labels` of 4 images"),
+}
+
+
+@pytest.mark.parametrize("what", ATTACKS)
+def test_no_batch_runs_code(archive, what):
+    content, message = ATTACKS[what]
+    Path("resources", FOLDER, "data_batch_1").write_bytes(content)
+    with pytest.raises(DataError, match=rf"resources: cannot be read .*data_batch_1: .*{message}"):
+        load_cifar10(settings("resources"))
+    assert not Path("unpickled").exists()
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_batches_that_python_3_pickled(archive, protocol):
+    for path in Path("resources", FOLDER).glob("*_batch*"):
+        content = pickle.loads(path.read_bytes(), encoding="latin1")
+        path.write_bytes(pickle.dumps(content, protocol))
+    assert_whole(load_cifar10(settings("resources")))
+
+
+def member(name: str, size: int, content: bytes = b"", kind: bytes = tarfile.REGTYPE) -> bytes:
+    header = tarfile.TarInfo(name)
+    header.size, header.type = size, kind
+    return header.tobuf(tarfile.GNU_FORMAT) + content
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        member(f"{FOLDER}/data_batch_1", 2**34),
+        member("other/zeros", 2**34),
+        member("long", 2**34, kind=tarfile.GNUTYPE_LONGNAME),
+        member("x/many", 0) * 1001,
+    ],
+)
+def test_an_archive_that_unpacks_to_gigabytes_is_refused_by_what_it_declares(archive, content):
+    archive.write_bytes(gzip.compress(content + bytes(4096)))
+    with pytest.raises(
+        DataError, match=r"gz: (.* bytes, more than 26 images .* take|has more than 1,000 files)"
+    ):
+        load_cifar10(settings(archive))
+
+
+def test_a_pinned_archive(archive):
+    """The message about another hash tells the one to pin, and not to do without."""
+    other = archive.rename("other.tgz")
+    other.write_bytes(gzip.compress(gzip.decompress(other.read_bytes())))
+    with pytest.raises(ResourceError, match=r"pin it in the study: `sha256: [0-9a-f]{64}`") as caught:
+        load_cifar10(settings(other, official=True))
+    assert "official: false" not in str(caught.value)
+    found = str(caught.value).rpartition("`sha256: ")[2].rstrip("`")
+    assert_whole(load_cifar10(settings(other, official=True, sha256=found)))
+    with pytest.raises(ResourceError, match=r"is not the pinned content.*not 00"):
+        load_cifar10(settings(other, official=False, sha256="0" * 64))
+    with pytest.raises(DataError, match="is a folder, but `sha256` is the hash of an archive"):
+        load_cifar10(settings("resources", sha256=found))
+
+
+def test_what_is_no_archive(archive):
+    archive.write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+    with pytest.raises(DataError, match="git lfs pull"):
+        load_cifar10(settings(archive))
+    archive.unlink()
+    os.mkfifo(archive)
+    with pytest.raises(DataError, match="is neither a file nor a folder"):
+        load_cifar10(settings(archive))
 
 
 def test_an_archive_with_another_hash_is_never_unpacked(archive, monkeypatch):

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 import yaml
 from inception_weights import write_random_weights
 
@@ -14,6 +13,7 @@ from ddpm.evaluation.features import OFFICIAL_WEIGHTS
 from ddpm.evaluation.job import Job
 from ddpm.evaluation.quality import measure_quality
 from ddpm.graph import layout
+from ddpm.network.weights import read_weights, save_weights
 from ddpm.study import Study, load_study
 
 pytestmark = pytest.mark.slow
@@ -89,16 +89,18 @@ def test_features_of_real_images_outlast_a_job_and_those_of_samples_do_not(study
 
     first = fid()
     kept = list(layout.path(layout.FEATURE_CACHE, study.name).iterdir())
-    assert kept
-    assert all(file.suffix == ".pt" for file in kept)
-    # What is kept is used: with other content in its place the score changes.
-    statistics = [file for file in kept if "stat" in file.name]
-    assert statistics
-    for file in statistics:
-        content = torch.load(file, weights_only=False)
-        content["mu"] = content["mu"] + 1.0
-        torch.save(content, file)
+    assert len(kept) == 2
+    assert all(file.suffix == ".safetensors" for file in kept)
+    # What is kept is used: with other statistics in their place the score changes.
+    [statistics] = [file for file in kept if "stat" in file.name]
+    content, about = read_weights(statistics)
+    whole = statistics.read_bytes()
+    save_weights(statistics, content | {"mu": content["mu"] + 1.0}, about)
     assert fid() > first + 100
+    # A damaged file is not, and is written anew.
+    statistics.write_bytes(whole[:-9] + bytes([whole[-9] ^ 1]) + whole[-8:])
+    assert fid() == first
+    assert statistics.read_bytes() == whole
     for file in kept:
         file.unlink()
     assert fid() == first

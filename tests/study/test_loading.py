@@ -96,7 +96,7 @@ ELSEWHERE = {
         (
             "  images: 1000",
             "  images: 1",
-            "table1 compares sets of images, which needs at least 2; draw more",
+            r"sampling\.images: 1 is too few for FID",
         ),
         ("seeds: [0, 1]", "seeds: [0, 0]", "0 stands here twice; give each once"),
         ("  seeds: [0]\n", "  seeds: [3, 3]\n", r"sampling\.seeds: 3 stands here twice"),
@@ -360,8 +360,41 @@ def test_the_weights_of_another_model_are_its_own_file_with_the_seed():
     assert sampling_fingerprint(study, "mine") != sampling_fingerprint(mine("fixed_large"), "mine")
 
 
+FEW = "compare at least 2 images; raise it"
+FOLDERS = "{source: image_folder, train: pics/train, test: pics/test, image_size: 16}"
+
+
 @pytest.mark.usefixtures("project")
-def test_a_folder_without_images_is_refused():
-    folder = "{source: image_folder, train: nowhere, test: config, image_size: 8}"
-    with pytest.raises(StudyError, match=r"datasets\.mine\.train: nowhere holds no images"):
-        child(f"datasets: {{mine: {folder}}}")
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            f"datasets: {{mine: {FOLDERS.replace('/train', '')}}}",
+            r"datasets\.mine: train and test: .* within",
+        ),
+        (
+            f"datasets: {{mine: {FOLDERS}}}\nquality: {{features: {{dataset: mine}}}}",
+            r"quality\.features\.dataset: the images of mine are 16x16 pixels of 3 .*, but .* 8x8 pixels",
+        ),
+        ("sampling: {images: 1}", rf"sampling\.images: 1 is too few .* {FEW}"),
+        (
+            "models: {mu_tilde_mse: {checkpoints: {images: 1}}}",
+            rf"models\.mu_tilde_mse\.checkpoints\.images: 1 is .* {FEW}",
+        ),
+        (
+            "datasets: {mine: {source: cifar10, test_images: 1}}\ndefaults: {dataset: mine}",
+            rf"datasets\.mine\.test_images: 1 is .* {FEW}",
+        ),
+    ],
+)
+def test_images_that_cannot_be_compared(text, message):
+    with pytest.raises(StudyError, match=message):
+        child(text)
+
+
+@pytest.mark.usefixtures("project")
+def test_few_images_that_nothing_compares():
+    child(
+        "sampling: {images: 1}\nartefacts: {table1: null, table2: null, text_numbers: null, figure1: null, "
+        "figure6: null, figure10: null, figure13: null, figure14: null, figure15: null, comparison: null}"
+    )

@@ -1,14 +1,17 @@
 """A whole tiny study through Snakemake: every artefact, traceable; then what reruns, and what does not."""
 
 import copy
+import itertools
 import json
 import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from pausing import ask_to_pause, go_on, paused_trainer
+from PIL import Image
 from studies import kill, planned, snakemake, started, tiny_study, write_study
 from waiting import PATIENCE
 
@@ -214,6 +217,55 @@ def test_a_bad_study_stops_before_any_work(tmp_path):
     output = snakemake(tmp_path, ALL, "--cores", "1", status=1)
     assert "defaults.training.stpes: unknown key (did you mean 'steps'?)" in output
     assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.slow
+def test_changed_images_reach_all_that_was_made_of_them_and_nothing_else_does(tmp_path):
+    """Samples and measurements included; and what is finished is shown without the images."""
+    study, index = tiny_study(), "results/tiny/index.html"
+    pixels = np.random.default_rng(0)
+    for split, label, number in itertools.product(("train", "test"), range(2), range(10)):
+        place = tmp_path / "pics" / split / str(label)
+        place.mkdir(parents=True, exist_ok=True)
+        image = (60 + 120 * label + pixels.integers(-30, 30, (8, 8, 3))).astype(np.uint8)
+        Image.fromarray(image).save(place / f"{number}.png")
+    folders = {"source": "image_folder", "train": "pics/train", "test": "pics/test", "image_size": 8}
+    study["datasets"] = {"pics": folders}
+    study["defaults"]["dataset"] = study["quality"]["features"]["dataset"] = "pics"
+    study["models"] = {"epsilon_L_simple": {"seeds": [0], "checkpoints": {"steps": [10]}}}
+    study["artefacts"] = {"table1": {"L": None, "L_simple": "epsilon_L_simple"}}
+    write_study(tmp_path, study)
+    snakemake(tmp_path, index, "--cores", "2")
+    (tmp_path / "pics/train/.DS_Store").write_bytes(b"x")
+    for path in (tmp_path / "pics").rglob("*"):
+        path.touch()
+    assert planned(tmp_path, index) == set()
+    (tmp_path / "pics").rename(tmp_path / "moved")
+    study["datasets"]["pics"] |= {"train": "moved/train", "test": "moved/test"}
+    study["models"]["epsilon_L_simple"].pop("checkpoints")
+    write_study(tmp_path, study)
+    assert planned(tmp_path, index) == set()
+    (tmp_path / "moved").rename(tmp_path / "gone")
+    assert planned(tmp_path, index) == set()
+    (tmp_path / "gone").rename(tmp_path / "moved")
+    for path in (tmp_path / "moved").rglob("*.png"):
+        Image.fromarray(255 - np.asarray(Image.open(path))).save(path)
+    jobs = {job.split()[0] for job in planned(tmp_path, index)}
+    made = {
+        "data",
+        "features",
+        "train",
+        "sample",
+        "quality",
+        "reference",
+        "bound",
+        "likelihood",
+        "table",
+        "index",
+    }
+    assert jobs == made
+    assert "/30 steps" in snakemake(tmp_path, index, "--cores", "2")
+    assert planned(tmp_path, index) == set()
 
 
 @pytest.mark.slow

@@ -1,7 +1,8 @@
-# Data sets as 8-bit arrays with a manifest that holds their hashes.
+# Data sets as 8-bit arrays with a manifest that holds their hashes. Archives and folders of the user's own are no
+# inputs: what was packed from them stays usable without them, and their state is part of the settings.
 rule data:
     input:
-        lambda w: obtainable(study(w).datasets[w.dataset].inputs),
+        lambda w: or_workflow_error(sources.fetched_files, study(w), w.dataset),
     output:
         train=layout.TRAIN_IMAGES,
         test=layout.TEST_IMAGES,
@@ -14,6 +15,6 @@ rule data:
         "../../envs/ddpm.yaml"
     params:
         study=study_file,
-        settings=settings(fingerprint.dataset_fingerprint, "dataset"),
+        settings=lambda w: or_workflow_error(sources.data_settings, study(w), w.dataset),
     shell:
         "exec ddpm data {params.study:q} {wildcards.dataset:q} --log {log:q}"

@@ -8,7 +8,8 @@ rule features:
         "{home}/logs/features.log",
     benchmark:
         "{home}/benchmarks/features.tsv"
-    priority: 20
+    # Before training: a classifier that is not good enough is told at once.
+    priority: 60
     conda:
         "../../envs/ddpm.yaml"
     resources:

@@ -6,7 +6,7 @@ from snakemake.exceptions import WorkflowError
 
 from ddpm.errors import DDPMError
 from ddpm.resources import locating
-from ddpm.graph import dependencies, fingerprint, layout
+from ddpm.graph import dependencies, fingerprint, layout, receipts, sources
 from ddpm.study import load_study
 from ddpm.study.names import require_names
 

@@ -21,7 +21,7 @@ rule train:
         processes=1,  # that train together, one a GPU; no matter of the result, and changing it reruns nothing
     params:
         study=study_file,
-        settings=settings(fingerprint.training_job_fingerprint, "model"),
+        settings=lambda w: receipts.training_job_settings(study(w), w.model, w.seed),
     shell:
         "exec ddpm train {params.study:q} --model {wildcards.model:q} --seed {wildcards.seed:q} "
         "--threads {threads:q} --processes {resources.processes:q} --log {log:q}"

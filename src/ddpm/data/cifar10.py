@@ -2,145 +2,206 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
-import os
-import pickle
+import lzma
 import tarfile
-import tempfile
-import warnings
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
+from ddpm.data.cifar10_pickle import read_batch
 from ddpm.data.splits import Splits
 from ddpm.errors import DataError
-from ddpm.records.files import output_error
-from ddpm.resources.registry import CIFAR10, require_official
+from ddpm.resources.registry import CIFAR10, require_official, require_sha256
 from ddpm.study.datasets import Cifar10Settings
 
 FOLDER = "cifar-10-batches-py"
-_DAMAGE = (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile)
-_MALFORMED = (
-    *(pickle.UnpicklingError, EOFError, OSError),
-    *(LookupError, ValueError, TypeError, AttributeError, ImportError),
-)
+_BATCHES = {"train": tuple(f"data_batch_{number}" for number in range(1, 6)), "test": ("test_batch",)}
+_NAMES = frozenset(name for names in _BATCHES.values() for name in names)
+_COMPRESSED: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
+_DAMAGE = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError, ValueError)
+_MOST_MEMBERS = 1000
 
 
 def load_cifar10(settings: Cifar10Settings) -> Splits:
     """Reads the official split; nothing is downloaded.
 
-    An archive is unpacked into a temporary folder, and only after its SHA-256 was compared with
-    config/resources.yaml; of a folder, torchvision's MD5 of each file is compared. With `official: false`
-    neither is: the files are pickles, and reading a pickle runs code that it names, so take such files from
-    people you trust alone.
+    The archive's SHA-256 is compared with that of config/resources.yaml, or with `sha256`, before it is
+    opened; of a folder, torchvision's MD5 of each file is compared. With `official: false` neither is. In no
+    case is code run that a file names (`ddpm.data.cifar10_pickle`), and nothing is read that is larger than
+    the images can be.
 
     Returns:
         Images uint8 [n, 3, 32, 32] in [0, 255] and labels int64 [n] in 0..9, in the archive's order.
 
     Raises:
         DataError: the path is missing, damaged, of another format, or holds another number of images.
-        ResourceError: the archive is not the official one.
-        OutputError: the temporary folder cannot be written.
+        ResourceError: the archive is not the one asked for.
     """
     path = Path(settings.archive)
     if path.is_dir():
-        batches = path / FOLDER if (path / FOLDER).is_dir() else path
-        return _read(_dataset(settings.official), batches, settings)
-    if not path.exists():
+        batches = _of_folder(path, settings)
+    elif path.is_file():
+        batches = _of_archive(path, settings)
+    elif path.exists():
+        raise DataError(f"{path}: is neither a file nor a folder; set `archive` to the archive")
+    else:
         raise DataError(
             f"{path}: no such file or folder; run `ddpm fetch resources/{CIFAR10}`, or set `archive` to a "
             "copy of the official archive or of the folder unpacked from it"
         )
-    if not os.access(path, os.R_OK):
-        raise DataError(f"{path}: may not be read; make it readable or set `archive` to another copy")
+    train_images, train_labels = _split(batches, settings, "train")
+    test_images, test_labels = _split(batches, settings, "test")
+    return Splits(train_images, train_labels, test_images, test_labels)
+
+
+def files_of(archive: str) -> dict[str, Path]:
+    """The files that an archive or folder is read from, by a name that stays when it is moved; {} if gone."""
+    path = Path(archive)
+    if path.is_file():
+        return {"": path}
+    return {name: _folder(path) / name for name in sorted(_NAMES) if (_folder(path) / name).is_file()}
+
+
+def _folder(path: Path) -> Path:
+    return path / FOLDER if (path / FOLDER).is_dir() else path
+
+
+def _of_folder(path: Path, settings: Cifar10Settings) -> dict[str, bytes]:
+    if settings.sha256 is not None:
+        raise DataError(
+            f"{path}: is a folder, but `sha256` is the hash of an archive; name that or leave it out"
+        )
     if settings.official:
+        _check_md5(_folder(path), settings.archive)
+    contents = {}
+    for name, file in files_of(settings.archive).items():
+        try:
+            _check_size(path, name, file.stat().st_size, settings)
+            contents[name] = file.read_bytes()
+        except OSError as error:
+            raise DataError(f"{file}: cannot be read ({error.strerror}); make it readable") from error
+    return contents
+
+
+def _of_archive(path: Path, settings: Cifar10Settings) -> dict[str, bytes]:
+    if settings.sha256 is not None:
+        require_sha256(path, settings.sha256)
+    elif settings.official:
         require_official(path, CIFAR10)
-    with tempfile.TemporaryDirectory(prefix="cifar10-") as folder:
-        _unpack(path, Path(folder))
-        return _read(_dataset(check_md5=False), Path(folder) / FOLDER, settings)
-
-
-def _unpack(archive: Path, folder: Path) -> None:
-    """Unpacks the batches, and nothing else, with tarfile's filter against files outside `folder`."""
+    contents = {}
     try:
-        with tarfile.open(archive) as tar:
-            batches = (member for member in tar if _is_batch(member))
-            tar.extractall(folder, members=batches, filter="data")
+        with _opened(path) as file, _limited_tar(file, path, settings) as tar:
+            for number, member in enumerate(tar):
+                _check_size(path, member.name, member.size, settings)
+                if number >= _MOST_MEMBERS:
+                    raise DataError(
+                        f"{path}: has more than {_MOST_MEMBERS:,} files; set `archive` to CIFAR-10"
+                    )
+                content = tar.extractfile(member) if _is_batch(member) else None
+                if content is not None:
+                    contents[Path(member.name).name] = content.read()
+    except PermissionError as error:
+        raise DataError(
+            f"{path}: may not be read; make it readable or set `archive` to another copy"
+        ) from error
     except _DAMAGE as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise DataError(
-            f"{archive}: not a whole tar archive ({reason}); set `archive` to a sound copy"
+            f"{path}: not a whole tar archive ({reason}); set `archive` to a sound copy"
         ) from error
-    except OSError as error:
-        raise output_error(folder, error) from error
+    return contents
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """The archive as a stream of what it unpacks to."""
+    with path.open("rb") as file:
+        start = file.read(5)
+    if b"version https://git-lfs".startswith(start) and start:
+        raise DataError(f"{path}: is a pointer of git-lfs, not the archive; run `git lfs pull`")
+    for magic, compressed in _COMPRESSED.items():
+        if start.startswith(magic):
+            return compressed(path)
+    return path.open("rb")
+
+
+def _limited_tar(file: IO[bytes], path: Path, settings: Cifar10Settings) -> tarfile.TarFile:
+    limited: Any = _Limited(file, path, settings)
+    return tarfile.open(fileobj=limited, mode="r:")
+
+
+class _Limited:
+    """A stream that refuses to read more at once than the images take: a header may ask for gigabytes."""
+
+    def __init__(self, file: IO[bytes], path: Path, settings: Cifar10Settings) -> None:
+        self._file, self._path, self._settings = file, path, settings
+        self.seek, self.tell = file.seek, file.tell
+
+    def read(self, size: int = -1) -> bytes:
+        _check_size(self._path, "a header", size, self._settings)
+        return self._file.read(size)
+
+
+def _check_size(path: Path, name: str, size: int, settings: Cifar10Settings) -> None:
+    """Raises DataError if a file of the archive is larger than all images together can be."""
+    images = settings.train_images + settings.test_images
+    # Some ways of pickling take half as much again; labels and file names come on top.
+    if not 0 <= size <= (limit := 2 * 3072 * images + 2**20):
+        raise DataError(
+            f"{path}: {name} has {size:,} bytes, more than {images:,} images of CIFAR-10 take ({limit:,}); "
+            "set `archive` to a copy of CIFAR-10"
+        )
 
 
 def _is_batch(member: tarfile.TarInfo) -> bool:
     folder, _, name = member.name.removeprefix("./").partition("/")
-    return folder == FOLDER and member.isreg() and "/" not in name
+    return folder == FOLDER and member.isreg() and name in _NAMES
 
 
-def _read(dataset: Any, batches: Path, settings: Cifar10Settings) -> Splits:
-    _check_files(dataset, batches, settings.archive)
-    train_images, train_labels = _read_split(dataset, batches, settings, train=True)
-    test_images, test_labels = _read_split(dataset, batches, settings, train=False)
-    return Splits(train_images, train_labels, test_images, test_labels)
-
-
-def _read_split(
-    dataset: Any, batches: Path, settings: Cifar10Settings, *, train: bool
+def _split(
+    batches: Mapping[str, bytes], settings: Cifar10Settings, split: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    try:
-        with warnings.catch_warnings():
-            # NumPy 2.4 warns of `align=0` in arrays that Python 2 pickled.
-            warnings.simplefilter("ignore")
-            split = dataset(batches, train=train)
-        images = np.ascontiguousarray(split.data.transpose(0, 3, 1, 2))
-        labels = np.array(split.targets, dtype=np.int64)
-    except _MALFORMED as error:
-        raise DataError(
-            f"{settings.archive}: cannot be read as the batches of CIFAR-10's Python archive "
-            f"({type(error).__name__}: {error}); set `archive` to a sound copy"
-        ) from error
-    key = "train_images" if train else "test_images"
-    expected: int = getattr(settings, key)
+    parts = []
+    for name in _BATCHES[split]:
+        if name not in batches:
+            raise DataError(
+                f"{settings.archive}: has no file {name}; set `archive` to a whole copy of CIFAR-10"
+            )
+        try:
+            parts.append(read_batch(batches[name]))
+        except ValueError as error:
+            raise DataError(
+                f"{settings.archive}: cannot be read as the batches of CIFAR-10's Python archive "
+                f"({name}: {error}); set `archive` to a sound copy"
+            ) from error
+    images, labels = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    expected: int = settings.split_sizes[split]
     if len(images) != expected:
+        key = f"{split}_images"
         raise DataError(
             f"{settings.archive}: holds {len(images):,} images where `{key}` says {expected:,}; set "
             f"`{key}: {len(images)}` if that is what you want, or use the official archive"
         )
-    return images, labels
+    return images.reshape(-1, 3, 32, 32), labels
 
 
-def _dataset(check_md5: bool) -> Any:
-    """torchvision's class, for batches right in its root; without its MD5 hashes unless `check_md5`."""
+def _check_md5(folder: Path, origin: str) -> None:
+    """Names the first file that differs from the ones that torchvision knows."""
     from ddpm.evaluation.torchvision_import import prepare_torchvision
 
     prepare_torchvision()
     from torchvision.datasets import CIFAR10
-
-    class Batches(CIFAR10):
-        base_folder = ""
-
-    if not check_md5:
-        for files in ("train_list", "test_list"):
-            setattr(Batches, files, [[name, None] for name, _ in getattr(CIFAR10, files)])
-        Batches.meta = {**CIFAR10.meta, "md5": None}
-    return Batches
-
-
-def _check_files(dataset: Any, batches: Path, origin: str) -> None:
-    """Names the first file that torchvision would refuse without saying which."""
     from torchvision.datasets.utils import check_integrity
 
-    files = [*dataset.train_list, *dataset.test_list, [dataset.meta["filename"], dataset.meta["md5"]]]
-    for name, md5 in files:
-        if not (batches / name).is_file():
+    for name, md5 in [*CIFAR10.train_list, *CIFAR10.test_list]:
+        if not (folder / name).is_file():
             raise DataError(f"{origin}: has no file {name}; set `archive` to a whole copy of CIFAR-10")
-        if not check_integrity(batches / name, md5):
+        if not check_integrity(folder / name, md5):
             raise DataError(
                 f"{origin}: {name} is not the official one (its MD5 differs from torchvision's); set "
-                "`archive` to an official copy, or `official: false` in the study to take it as it is"
+                "`archive` to an official copy, or pack this folder into a .tar and give its hash as `sha256`"
             )

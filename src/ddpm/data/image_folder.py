@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import os
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
 
+from ddpm.data.folders import IMAGE_SUFFIXES, list_images
+from ddpm.data.image_files import read_image
 from ddpm.data.splits import ImageStream, Splits
 from ddpm.errors import DataError
 from ddpm.progress import Progress
-from ddpm.study.datasets import IMAGE_SUFFIXES, ImageFolderSettings
+from ddpm.study.datasets import ImageFolderSettings
 
-_DEEP = ("I", "F")
-_UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
+logger = logging.getLogger("ddpm")
 
 
 def load_image_folder(settings: ImageFolderSettings) -> Splits:
@@ -23,14 +23,15 @@ def load_image_folder(settings: ImageFolderSettings) -> Splits:
 
     The folders right below `train`, if any, are the classes, numbered in the order of their names; `test`
     has the same ones or some of them. Images are turned as their EXIF orientation says, transparent ones
-    are laid on white, and of one with several frames the first is taken.
+    are laid on white, and of one with several frames the first is taken. What was left out of each folder is
+    logged (`ddpm.data.folders.list_images`).
 
     Returns:
         Images uint8 [n, C, size, size] in [0, 255] and labels int64 [n]; zeros where there are no classes.
 
     Raises:
         DataError: a folder without images, images beside the classes, or an unknown class in `test`; when it
-            is asked for, an image that cannot be read, has more than 8 bits, or (`fit: exact`) another size.
+            is asked for, an image that cannot be read (`ddpm.data.image_files.read_image`).
     """
     train, test = image_files(settings.train, "train"), image_files(settings.test, "test")
     classes = _classes(settings.train, train)
@@ -43,32 +44,19 @@ def load_image_folder(settings: ImageFolderSettings) -> Splits:
 
 
 def image_files(folder: str, key: str) -> list[Path]:
-    """The images that `ddpm.study.datasets.count_images` counts, relative to `folder`, sorted by path.
+    """The images of a folder, relative to it, sorted by path.
 
     Raises:
         DataError: there are none; the message names the study's `key`.
     """
-    found = [
-        Path(place, name).relative_to(folder)
-        for place, _, names in os.walk(folder, followlinks=True)
-        for name in names
-        if name.lower().endswith(IMAGE_SUFFIXES)
-    ]
-    if not found:
+    listing = list_images(folder)
+    if not listing.images:
+        found = listing.summary if Path(folder).is_dir() else f"{folder}: there is no such folder"
         raise DataError(
-            f"{folder}: no images there ({', '.join(IMAGE_SUFFIXES)}); set `{key}` to a folder of images"
+            f"{found}; no images there ({', '.join(IMAGE_SUFFIXES)}); set `{key}` to a folder of images"
         )
-    return sorted(found, key=lambda path: path.parts)
-
-
-def central_square(width: int, height: int) -> tuple[int, int, int, int]:
-    """The largest square in the middle of an image: left, upper, right, lower in pixels.
-
-    Where the middle lies between two pixels, the one to the left, or above, is taken.
-    """
-    side = min(width, height)
-    left, upper = (width - side) // 2, (height - side) // 2
-    return left, upper, left + side, upper + side
+    logger.info(listing.summary)
+    return list(listing.images)
 
 
 def _classes(folder: str, files: Sequence[Path]) -> list[str]:
@@ -100,41 +88,9 @@ def _stream(folder: str, files: Sequence[Path], settings: ImageFolderSettings) -
     def images() -> Iterator[np.ndarray]:
         with Progress(f"read {folder}", len(files), "images") as progress:
             for file in files:
-                path = Path(folder, file)
-                image = _fitted(path, _opened(path, settings.channels), settings)
+                image = read_image(Path(folder, file), settings)
                 pixels = np.asarray(image).reshape(*image.size, settings.channels)
                 yield pixels.transpose(2, 0, 1)
                 progress.advance()
 
     return ImageStream((len(files), *settings.image_shape), images())
-
-
-def _opened(path: Path, channels: int) -> Image.Image:
-    """The image upright, opaque, with 8-bit grey levels or colours."""
-    try:
-        with Image.open(path) as file:
-            if file.mode.startswith(_DEEP):
-                raise DataError(
-                    f"{path}: has more than 8 bits a channel (mode {file.mode}); convert it to 8 bits"
-                )
-            image = ImageOps.exif_transpose(file)
-            if image.has_transparency_data:
-                image = image.convert("RGBA")
-                image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-            return image.convert("L" if channels == 1 else "RGB")
-    except _UNREADABLE as error:
-        raise DataError(f"{path}: cannot be read as an image ({error}); replace or remove it") from error
-
-
-def _fitted(path: Path, image: Image.Image, settings: ImageFolderSettings) -> Image.Image:
-    size = (settings.image_size, settings.image_size)
-    if settings.fit == "crop":
-        image = image.crop(central_square(*image.size))
-        # PIL's filter widens with the scale, which is the antialiasing; an image of that size stays as it is.
-        return image.resize(size, Image.Resampling.LANCZOS)
-    if image.size != size:
-        raise DataError(
-            f"{path}: is {image.width}x{image.height} pixels, not {size[0]}x{size[1]}; set `image_size` to "
-            "its size, or `fit: crop` to cut out and resize the middle of each image"
-        )
-    return image

@@ -20,7 +20,7 @@ from ddpm.network.execution import float32_products
 from ddpm.progress import Progress
 from ddpm.records.files import sha256
 from ddpm.records.reading import require_readable
-from ddpm.resources.registry import require_official
+from ddpm.resources.registry import require_official, require_sha256
 from ddpm.study.evaluation import InceptionSettings
 
 OFFICIAL_WEIGHTS = "weights-inception-2015-12-05-6726825d.pth"
@@ -57,16 +57,21 @@ def inception_extractor(settings: InceptionSettings) -> FeatureExtractor:
     """Inception of 2015-12-05 as torch-fidelity ports it, the paper's (section 4.1), with a file's weights.
 
     Raises:
-        WeightsError: the file is missing.
-        ResourceError: it is not the one that config/resources.yaml names, and `official` is true.
+        WeightsError: the file is missing, or holds more than tensors where another than the official one may
+            be taken.
+        ResourceError: it is not the one that the study pins, or config/resources.yaml names.
     """
     path = Path(settings.weights)
     remedy = f"run `ddpm fetch resources/{OFFICIAL_WEIGHTS}`, or name your copy in quality.features.weights"
     require_readable(path, WeightsError, f"there are no such Inception weights; {remedy}")
-    if settings.official:
+    if settings.is_official:
         require_official(path, OFFICIAL_WEIGHTS)
+    else:
+        if settings.sha256 is not None:
+            require_sha256(path, settings.sha256)
+        _require_tensors(path)
     digest = sha256(path)
-    origin = "" if settings.official else "unofficial "
+    origin = "" if settings.is_official else "unofficial "
     return FeatureExtractor(
         name="inception-v3-compat",
         weights_path=path,
@@ -80,6 +85,21 @@ def inception_extractor(settings: InceptionSettings) -> FeatureExtractor:
         description=f"Inception-v3 of 2015-12-05 by torch-fidelity ({origin}weights {digest[:12]})",
         published_images=50_000,
     )
+
+
+def _require_tensors(path: Path) -> None:
+    """Raises WeightsError for a file that torch-fidelity, which unpickles it, could not read without harm."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        if not all(isinstance(value, Tensor) for value in dict(content).values()):
+            raise TypeError("it holds more than tensors by name")
+    # Of a damaged file, torch raises almost anything.
+    except Exception as error:
+        reason = str(error).partition("\n")[0]
+        raise WeightsError(
+            f"{path}: is no file of weights alone ({reason}); files that run code when read are not opened: "
+            "name a state_dict of torch-fidelity's Inception in quality.features.weights"
+        ) from error
 
 
 class ImageDataset(Dataset[Tensor]):

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
-import shutil
+import importlib.metadata
 import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -20,51 +19,14 @@ import numpy as np
 
 from ddpm.data.arrays import content_hash
 from ddpm.errors import DataError
+from ddpm.evaluation.feature_cache import FeatureCache
 from ddpm.evaluation.features import FeatureExtractor, ImageDataset
 from ddpm.evaluation.protocol import METRICS, Protocol, Score, missing_scores
 from ddpm.evaluation.samples import Samples
 from ddpm.evaluation.torchvision_import import prepare_torchvision
 from ddpm.network.execution import float32_products
 from ddpm.progress import Progress
-from ddpm.records.files import atomic_path
 from ddpm.study.evaluation import QualitySettings
-
-
-@dataclasses.dataclass(frozen=True)
-class FeatureCache:
-    """Features that torch-fidelity computed, kept between its calls, and those of real images between jobs.
-
-    torch-fidelity names its files by the set that they describe; a name must change with the content.
-
-    Attributes:
-        folder: this job's, given to torch-fidelity as its cache.
-        lasting: shared by jobs; None to keep nothing.
-    """
-
-    folder: Path
-    lasting: Path | None = None
-
-    def take(self, name: str) -> bool:
-        """Makes the lasting features of a set available to this job; True if there are any that it lacked."""
-        found = list(self.lasting.glob(f"{name}-*")) if self.lasting is not None else []
-        missing = [file for file in found if not (self.folder / file.name).exists()]
-        for file in missing:
-            os.symlink(file.resolve(), self.folder / file.name)
-        return bool(missing)
-
-    def drop(self, name: str) -> None:
-        """Forgets this job's features of a set."""
-        for file in self.folder.glob(f"{name}-*"):
-            file.unlink()
-
-    def keep(self, name: str) -> None:
-        """Lets the features of a set that this job computed last, each file atomically."""
-        if self.lasting is None:
-            return
-        for file in self.folder.glob(f"{name}-*"):
-            if not file.is_symlink() and not (self.lasting / file.name).exists():
-                with atomic_path(self.lasting / file.name) as temporary:
-                    shutil.copyfile(file, temporary)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +47,8 @@ class Evaluator:
 
     def cache_name(self, images: np.ndarray) -> str:
         """A name that changes with the images, the extractor's weights, and how features are computed."""
-        return f"{content_hash(images)[:32]}-{self.extractor.weights_hash[:32]}-float32"
+        version = importlib.metadata.version("torch-fidelity")
+        return f"{content_hash(images)[:32]}-{self.extractor.weights_hash[:32]}-float32-{version}"
 
 
 @contextlib.contextmanager

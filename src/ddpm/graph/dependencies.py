@@ -163,8 +163,11 @@ def sample_shards(study: Study, model: str, seed: object, sampling: object) -> l
 
 def bound_shards(study: Study, model: str, seed: object, split: str) -> list[str]:
     """All shards of the bound over a split, in order."""
+    # A study imports this module through its artefacts.
+    from ddpm.graph.sources import split_sizes
+
     settings = study.model(model)
-    images = study.likelihood.evaluated(study.datasets[settings.dataset].split_sizes[split])
+    images = study.likelihood.evaluated(split_sizes(study, settings.dataset)[split])
     run = {"model": model, "seed": seed, "split": split}
     shards = study.likelihood.shards(images, settings.diffusion.timesteps)
     return [fill(layout.BOUND_TERMS, study, **run, shard=shard) for shard in range(shards)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ddpm.graph import layout
@@ -87,9 +87,12 @@ def model_fingerprint(study: Study, model: str) -> str:
     return fingerprint("weights of another model", weights, settings.network, settings.diffusion)
 
 
-def training_job_fingerprint(study: Study, model: str) -> str:
-    """What the files of a training job depend on: the run, and at which steps weights are kept."""
-    kept = study.model(model).checkpoints.steps
+def training_job_fingerprint(study: Study, model: str, kept: Sequence[int] | None = None) -> str:
+    """What the files of a training job depend on: the run, and at which steps weights are kept.
+
+    None for `kept` means those of the study.
+    """
+    kept = study.model(model).checkpoints.steps if kept is None else list(kept)
     run = training_fingerprint(study, model)
     return fingerprint("training job", run, kept) if kept else run
 

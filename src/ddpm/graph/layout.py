@@ -19,6 +19,8 @@ TEST_IMAGES = "{home}/data/{dataset}/test.npy"
 TRAIN_LABELS = "{home}/data/{dataset}/train_labels.npy"
 TEST_LABELS = "{home}/data/{dataset}/test_labels.npy"
 MANIFEST = "{home}/data/{dataset}/manifest.json"
+# What the files were that a data set was packed from. No output of a rule, so that no rerun deletes it.
+SOURCE = "{home}/data/{dataset}/source.json"
 
 FEATURES = "{home}/features/classifier.safetensors"
 FEATURE_CACHE = "{home}/features/cache"

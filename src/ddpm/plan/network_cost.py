@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 
+from ddpm.graph.sources import split_sizes
 from ddpm.study import Study
 from ddpm.study.models import NetworkSettings
 
@@ -71,7 +72,7 @@ def training_bytes(study: Study, model: str) -> int:
     vectors = 6 if training.gradient_clip_shards > 1 else 5
     of_parameter = FLOAT_BYTES * vectors + _copy_bytes(WORKING_BYTES[training.precision])
     images = training.batch_size // training.gradient_clip_shards
-    data_bytes = data.split_sizes["train"] * math.prod(data.image_shape)
+    data_bytes = split_sizes(study, settings.dataset)["train"] * math.prod(data.image_shape)
     return of_parameter * cost.parameters + images * cost.kept + data_bytes
 
 

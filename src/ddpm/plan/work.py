@@ -13,6 +13,7 @@ from pathlib import PurePath
 from ddpm.artefacts.figures.figure7 import SharedLatentsSettings
 from ddpm.artefacts.figures.interpolation import InterpolationSettings
 from ddpm.graph import dependencies
+from ddpm.graph.sources import split_sizes
 from ddpm.plan.jobs import Job
 from ddpm.plan.network_cost import FLOAT_BYTES, model_cost
 from ddpm.resources.registry import FOLDER, read_registry
@@ -89,7 +90,7 @@ def _fetch(study: Study, job: Job) -> Work:
 def _data(study: Study, job: Job) -> Work:
     settings = study.datasets[job["dataset"]]
     label = 8
-    images = sum(settings.split_sizes.values())
+    images = sum(split_sizes(study, job["dataset"]).values())
     return Work(seconds=15.0, bytes=images * (math.prod(settings.image_shape) + label))
 
 
@@ -98,7 +99,7 @@ def _features(study: Study, job: Job) -> Work:
     if features.kind != "classifier":
         return Work()
     # A gradient step costs three times the forward pass.
-    return Work(features=3 * features.epochs * study.datasets[features.dataset].split_sizes["train"])
+    return Work(features=3 * features.epochs * split_sizes(study, features.dataset)["train"])
 
 
 def _train(study: Study, job: Job) -> Work:
@@ -149,7 +150,7 @@ def _chain(study: Study, job: Job) -> Work:
 def _bound(study: Study, job: Job) -> Work:
     model, likelihood = study.model(job["model"]), study.likelihood
     timesteps = model.diffusion.timesteps
-    split = likelihood.evaluated(study.datasets[model.dataset].split_sizes[job["split"]])
+    split = likelihood.evaluated(split_sizes(study, model.dataset)[job["split"]])
     first, last = likelihood.shard_range(int(job["shard"]), split, timesteps)
     group = likelihood.group_size(timesteps)
     calls = -(-(last - first) // group) * -(-group * timesteps // likelihood.batch_size)
@@ -159,7 +160,7 @@ def _bound(study: Study, job: Job) -> Work:
 
 
 def _reference(study: Study, job: Job) -> Work:
-    sizes = study.datasets[job["dataset"]].split_sizes
+    sizes = split_sizes(study, job["dataset"])
     inception = study.quality.features.kind == "inception"
     size = sum(sizes.values()) * INCEPTION_FEATURES * FLOAT_BYTES if inception else SMALL_BYTES
     # Both splits, the test images with noise, and two sets of noise as large as the training split.
@@ -170,7 +171,7 @@ def _reference(study: Study, job: Job) -> Work:
 def _quality(study: Study, job: Job) -> Work:
     images = study.sampling.images
     if study.quality.features.kind == "classifier":
-        images += sum(study.datasets[study.model(job["model"]).dataset].split_sizes.values())
+        images += sum(split_sizes(study, study.model(job["model"]).dataset).values())
     return Work(features=images, seconds=_statistics(study, QUALITY_STATISTICS))
 
 
@@ -182,7 +183,7 @@ def _progressive(study: Study, job: Job) -> Work:
 
 def _neighbours(study: Study, job: Job) -> Work:
     model = study.artefacts.models_of(job["figure"])[0]
-    return Work(features=study.datasets[study.model(model).dataset].split_sizes["train"])
+    return Work(features=split_sizes(study, study.model(model).dataset)["train"])
 
 
 def _statistics(study: Study, seconds: float) -> float:

@@ -80,14 +80,31 @@ def require_official(path: Path, name: str) -> None:
     Raises:
         ResourceError: its SHA-256 is another, it cannot be read, or there is no such entry.
     """
-    expected = registered(name).sha256
-    require_readable(path, ResourceError, f"no such file; run `ddpm fetch {FOLDER / name}`")
+    remedy = f"Remove it and run `ddpm fetch {FOLDER / name}`"
+    require_sha256(path, registered(name).sha256, "official", f"{REGISTRY}, {name}", remedy)
+
+
+def require_sha256(
+    path: Path, expected: str, kind: str = "pinned", source: str = "the study", remedy: str = "Use that file"
+) -> None:
+    """Checks that a file has a hash.
+
+    Args:
+        path: the file, wherever it lies.
+        expected: its SHA-256, hexadecimal.
+        kind: what the content with this hash is, for the message.
+        source: where the hash stands, for the message.
+        remedy: what to do about another, for the message.
+
+    Raises:
+        ResourceError: its SHA-256 is another, or it cannot be read.
+    """
+    require_readable(path, ResourceError, f"no such file. {remedy}")
     found = sha256(path)
     if found != expected:
         raise ResourceError(
-            f"{path}: is not the official content: its SHA-256 is {found}, not {expected} "
-            f"({REGISTRY}, {name}). Remove it and run `ddpm fetch {FOLDER / name}`; only if you know what it "
-            f"is and where it comes from, put the hash that was found there as `sha256` of {name}"
+            f"{path}: is not the {kind} content: its SHA-256 is {found}, not {expected} ({source}). "
+            f"{remedy}; or, if this very file is meant, pin it in the study: `sha256: {found}`"
         )
 
 

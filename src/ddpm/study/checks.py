@@ -26,11 +26,11 @@ def problems(study: Study) -> list[tuple[Keys, str]]:
         *_unusable_schedules(study),
         *_impossible_times(study),
         *_too_few_samples(study),
-        *_too_few_to_compare(study),
         *_absent_images(study),
         *_repeated_rows(study),
         *_untrained_models(study),
-        *_unusual_images(study),
+        *_too_few_compared(study),
+        *_judge_of_other_images(study),
         *_reused_seeds(study),
     ]
 
@@ -142,35 +142,16 @@ def _too_few_samples(study: Study) -> Problems:
             yield ("artefacts", name), reason
 
 
-# What is measured by comparing sets of images.
-_COMPARED = ("table1", "table2", "text_numbers", "figure10")
-
-
-def _too_few_to_compare(study: Study) -> Problems:
-    """Sets of one image, of which FID and its like know no spread."""
-    compared = [name for name in _COMPARED if name in study.artefacts.chosen]
-    if not compared:
-        return
-    needed = f"{compared[0]} compares sets of images, which needs at least 2"
-    if study.sampling.images < 2:
-        yield ("sampling", "images"), f"{needed}; draw more"
-    datasets = {study.model(model).dataset for name in compared for model in study.artefacts.models_of(name)}
-    for dataset in sorted(datasets):
-        settings = study.datasets[dataset]
-        for split, images in settings.split_sizes.items():
-            if images == 1:
-                key = split if hasattr(settings, split) else f"{split}_images"
-                yield ("datasets", dataset, key), f"{needed}, and there is 1 image in {split}; add some"
-
-
 def _absent_images(study: Study) -> Problems:
-    """Figures of test images, or of nearest training images, that the data set does not have."""
+    """Figures of test images, or of nearest training images, that the data set does not have.
+
+    Of folders, `ddpm data` tells.
+    """
     for name, artefact in study.artefacts.chosen.items():
         for key, split, number in artefact.shown_images:
             model = study.artefacts.models_of(name)[0]
-            there = study.datasets[study.model(model).dataset].split_sizes[split]
-            # A folder without images is told by itself.
-            if there and number > there:
+            there = getattr(study.datasets[study.model(model).dataset], "split_sizes", {}).get(split, number)
+            if number > there:
                 reason = f"asks for {number} {split} images, counted from 0, but there are {there}"
                 yield ("artefacts", name, key), reason
 
@@ -198,13 +179,42 @@ def _untrained_models(study: Study) -> Problems:
                 yield ("artefacts", name, "models"), f"{model} {reason}"
 
 
-def _unusual_images(study: Study) -> Problems:
-    """Folders of images that are not there or hold none."""
-    for name, settings in study.datasets.items():
-        for split, images in settings.split_sizes.items():
-            if not images:
-                reason = f"{getattr(settings, split)} holds no images; give the path of a folder of images"
-                yield ("datasets", name, split), reason
+def _too_few_compared(study: Study) -> Problems:
+    """Sets of fewer than two images, which no FID can be of."""
+    reason = "is too few for FID and the other measures, which compare at least 2 images; raise it"
+    judged = study.judged_models
+    if judged and study.sampling.images < 2:
+        yield ("sampling", "images"), f"{study.sampling.images} {reason}"
+    for model in judged:
+        checkpoints = study.model(model).checkpoints
+        if checkpoints.images < 2:
+            yield ("models", model, "checkpoints", "images"), f"{checkpoints.images} {reason}"
+    for name in dict.fromkeys(study.model(model).dataset for model in judged):
+        settings = study.datasets[name]
+        for split, images in getattr(settings, "split_sizes", {}).items():
+            if images < 2:
+                yield ("datasets", name, f"{split}_images"), f"{images} {reason}"
+
+
+def _judge_of_other_images(study: Study) -> Problems:
+    """Models whose samples have another shape than the images that the classifier is trained on."""
+    features = study.quality.features
+    if features.kind != "classifier":
+        return
+    taken = study.datasets[features.dataset].image_shape
+    for model in study.judged_models:
+        name = study.model(model).dataset
+        if (shape := study.datasets[name].image_shape) != taken:
+            yield (
+                ("quality", "features", "dataset"),
+                f"the images of {features.dataset} are {_size(taken)}, but those of {name}, which {model} is "
+                f"measured by, {_size(shape)}; name a data set of that shape, or use Inception's features",
+            )
+
+
+def _size(shape: tuple[int, int, int]) -> str:
+    channels, height, width = shape
+    return f"{height}x{width} pixels of {channels} channel{'s' if channels > 1 else ''}"
 
 
 def _reused_seeds(study: Study) -> Problems:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import functools
-import os
+from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from ddpm.study.base import RUNTIME_ONLY, Count, Seed, Settings
-
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm", ".tif", ".tiff")
+from ddpm.study.base import RUNTIME_ONLY, Count, Seed, Settings, Sha256
 
 
 class DigitsSettings(Settings):
@@ -24,11 +21,6 @@ class DigitsSettings(Settings):
         500, description="Images held out for testing, stratified by digit."
     )
     split_seed: Seed = Field(0, description="Seed of the train/test split.")
-
-    @property
-    def inputs(self) -> list[str]:
-        """Files and folders that it is read from: none, scikit-learn carries it."""
-        return []
 
     @property
     def split_sizes(self) -> dict[str, int]:
@@ -54,13 +46,21 @@ class Cifar10Settings(Settings):
         description="Accept only the content that config/resources.yaml names (SHA-256 of the archive) or, "
         "of a folder, that torchvision knows (MD5 of each file); false accepts any content of this format.",
     )
+    sha256: Sha256 | None = Field(
+        None, description="Hash that the archive must have instead of the official one's; null for that."
+    )
     train_images: Count = Field(50_000, description="Images that the training batches must hold.")
     test_images: Count = Field(10_000, description="Images that the test batch must hold.")
 
     @property
-    def inputs(self) -> list[str]:
-        """Files and folders that it is read from."""
-        return [self.archive]
+    def is_pinned(self) -> bool:
+        """Whether the settings say which content it must have, so that another is an error."""
+        return self.official or self.sha256 is not None
+
+    @property
+    def is_official(self) -> bool:
+        """Whether it must be the official content."""
+        return self.official and self.sha256 is None
 
     @property
     def split_sizes(self) -> dict[str, int]:
@@ -72,8 +72,8 @@ class ImageFolderSettings(Settings):
     """Square images in folders of your own; folders within them, if any, are classes."""
 
     source: Literal["image_folder"]
-    train: str = Field(description="Folder of the training images.")
-    test: str = Field(description="Folder of the test images.")
+    train: str = Field(description="Folder of the training images.", json_schema_extra=RUNTIME_ONLY)
+    test: str = Field(description="Folder of the test images.", json_schema_extra=RUNTIME_ONLY)
     image_size: Annotated[int, Field(ge=4)] = Field(description="Height and width, pixels.")
     channels: Literal[1, 3] = Field(3, description="1 for grey images, 3 for colour.")
     fit: Literal["exact", "crop"] = Field(
@@ -82,29 +82,19 @@ class ImageFolderSettings(Settings):
     )
 
     @property
-    def inputs(self) -> list[str]:
-        """Files and folders that it is read from."""
-        return [self.train, self.test]
-
-    @property
     def image_shape(self) -> tuple[int, int, int]:
         """Channels, height, width."""
         return (self.channels, self.image_size, self.image_size)
 
-    @property
-    def split_sizes(self) -> dict[str, int]:
-        """Number of image files in each folder; 0 where there is no folder."""
-        return {"train": count_images(self.train), "test": count_images(self.test)}
-
-
-@functools.cache
-def count_images(folder: str) -> int:
-    """Number of image files (by suffix) in a folder and the folders within it."""
-    return sum(
-        name.lower().endswith(IMAGE_SUFFIXES)
-        for _, _, files in os.walk(folder, followlinks=True)
-        for name in files
-    )
+    @model_validator(mode="after")
+    def _apart(self) -> ImageFolderSettings:
+        train, test = Path(self.train).resolve(), Path(self.test).resolve()
+        if test.is_relative_to(train) or train.is_relative_to(test):
+            raise ValueError(
+                f"train and test: one of {self.train} and {self.test} lies within the other, so that images "
+                "belong to both; give two folders beside each other"
+            )
+        return self
 
 
 DatasetSettings = Annotated[

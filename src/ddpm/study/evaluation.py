@@ -17,6 +17,7 @@ from ddpm.study.base import (
     Precision,
     Seed,
     Settings,
+    Sha256,
 )
 
 
@@ -115,6 +116,14 @@ class InceptionSettings(Settings):
         True,
         description="Accept only the weights whose SHA-256 config/resources.yaml names; false accepts any.",
     )
+    sha256: Sha256 | None = Field(
+        None, description="Hash that the weights must have instead of the official ones'; null for that."
+    )
+
+    @property
+    def is_official(self) -> bool:
+        """Whether they must be the official weights."""
+        return self.official and self.sha256 is None
 
 
 FeatureSettings = Annotated[ClassifierSettings | InceptionSettings, Field(discriminator="kind")]

@@ -15,6 +15,9 @@ from ddpm.study.datasets import DatasetSettings
 from ddpm.study.evaluation import LikelihoodSettings, QualitySettings, SamplingSettings
 from ddpm.study.models import ModelSettings, PartialModelSettings
 
+# The artefacts that show what samples are worth by the features of images.
+_JUDGED = ("table1", "table2", "text_numbers", "figure10", "figure15", "checkpoints")
+
 
 class Study(Settings):
     """A study: models, how they are evaluated, and which model feeds which table and figure."""
@@ -79,6 +82,17 @@ class Study(Settings):
             KeyError: no such model.
         """
         return self.model(model).sampling_seeds or self.sampling.seeds
+
+    @property
+    def judged_models(self) -> list[str]:
+        """The models whose samples are measured by features, for an artefact or the choice of weights."""
+        chosen = [name for name in _JUDGED if name in self.artefacts.chosen]
+        shown = [model for name in chosen for model in self.artefacts.models_of(name)]
+        return [name for name in self.models if name in shown or self._compares_checkpoints(name)]
+
+    def _compares_checkpoints(self, model: str) -> bool:
+        settings = self.model(model)
+        return settings.pretrained is None and settings.checkpoints.evaluate == "minimum_fid"
 
     def keeps_progress(self, model: str) -> bool:
         """True if an artefact shows the model's x0-hat over the reverse process (figures 6, 10, 14)."""

@@ -74,8 +74,8 @@ def _of_data(study: Study, model: str) -> list[str]:
     settings = study.datasets[name]
     if settings.source != "cifar10":
         return [f"data {name}, not CIFAR-10"]
-    if not settings.official:
-        return ["data not checked to be CIFAR-10 (`official: false`)"]
+    if not settings.is_official:
+        return ["data not checked to be CIFAR-10 (`official: false` or `sha256`)"]
     if settings.split_sizes != SPLIT_SIZES:
         sizes = settings.split_sizes
         return [f"{sizes['train']:,} training and {sizes['test']:,} test images, not all of CIFAR-10"]
@@ -86,4 +86,6 @@ def _of_features(study: Study) -> list[str]:
     features = study.quality.features
     if features.kind != "inception":
         return ["features of a classifier, not Inception's"]
-    return [] if features.official else ["weights not checked to be Inception's (`official: false`)"]
+    if features.is_official:
+        return []
+    return ["weights not checked to be Inception's (`official: false` or `sha256`)"]

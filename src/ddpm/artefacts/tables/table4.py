@@ -119,6 +119,8 @@ def _point(
 
 def _source(study: Study, model: str, provenance: dict[str, Any]) -> dict[str, Any]:
     """What is known of the measured curve, under the trace's column names."""
+    from ddpm.graph.sources import split_sizes
+
     settings = study.model(model)
     source: dict[str, Any] = {
         "study": study.name,
@@ -128,7 +130,7 @@ def _source(study: Study, model: str, provenance: dict[str, Any]) -> dict[str, A
         "status": "trained",
         "protocol": _PROTOCOL,
     } | {key: provenance[key] for key in TRACE_COLUMNS if key in provenance}
-    images = study.likelihood.evaluated(study.datasets[settings.dataset].split_sizes["test"])
+    images = study.likelihood.evaluated(split_sizes(study, settings.dataset)["test"])
     return source | {"n": images if is_evaluated(str(source["status"])) else 0}
 
 

@@ -1,0 +1,119 @@
+"""One image of a stranger's file, as 8-bit pixels of a wanted size, or an error that names the file."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+from PIL import Image, ImageFile, ImageOps
+
+from ddpm.errors import DataError
+from ddpm.study.datasets import ImageFolderSettings
+
+# What is read, whatever a file's name says. None of them starts another program, as PIL's EPS does, and the
+# ones that may have more than 8 bits a channel say so.
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "PPM", "TIFF")
+_DEEP_MODES = ("I", "F")
+_BITS_PER_SAMPLE = 258
+_LFS_POINTER = b"version https://git-lfs"
+
+
+def read_image(path: Path, settings: ImageFolderSettings) -> Image.Image:
+    """The image upright, opaque, in grey levels or colours, `image_size` pixels high and wide.
+
+    The size in its header is compared before anything is decoded.
+
+    Raises:
+        DataError: it cannot be read, has more than 8 bits a channel, more pixels than PIL's limit, or (`fit:
+            exact`) another size.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=FORMATS) as file:
+                _check_header(path, file, settings)
+                return _fitted(_plain(file, settings.channels), settings)
+    except DataError:
+        raise
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise DataError(
+            f"{path}: has too many pixels to be decoded safely ({error}); make it smaller or remove it"
+        ) from error
+    except MemoryError as error:
+        raise DataError(f"{path}: takes more memory than there is; make it smaller or remove it") from error
+    # Of a damaged file, PIL's decoders raise almost anything.
+    except Exception as error:
+        raise DataError(f"{path}: cannot be read as an image ({_reason(path, error)})") from error
+
+
+def central_square(width: int, height: int) -> tuple[int, int, int, int]:
+    """The largest square in the middle of an image: left, upper, right, lower in pixels.
+
+    Where the middle lies between two pixels, the one to the left, or above, is taken.
+    """
+    side = min(width, height)
+    left, upper = (width - side) // 2, (height - side) // 2
+    return left, upper, left + side, upper + side
+
+
+def _check_header(path: Path, file: Image.Image, settings: ImageFolderSettings) -> None:
+    size = settings.image_size
+    # Of a square, the EXIF orientation changes nothing.
+    if settings.fit == "exact" and file.size != (size, size):
+        raise DataError(
+            f"{path}: is {file.width}x{file.height} pixels, not {size}x{size}; set `image_size` to its size, "
+            "or `fit: crop` to cut out and resize the middle of each image"
+        )
+    if _is_deep(file):
+        raise DataError(
+            f"{path}: has more than 8 bits a channel ({file.format}, mode {file.mode}); convert it to 8 bits"
+        )
+
+
+def _is_deep(file: Image.Image) -> bool:
+    """Whether a channel has more than 8 bits in the file; PIL would cut colours to 8 without a word."""
+    if file.mode.startswith(_DEEP_MODES):
+        return True
+    if file.format == "TIFF" and max(getattr(file, "tag_v2", {}).get(_BITS_PER_SAMPLE, (1,))) > 8:
+        return True
+    tiles = file.tile if isinstance(file, ImageFile.ImageFile) else []
+    for tile in tiles:
+        arguments = tile.args if isinstance(tile.args, tuple) else (tile.args,)
+        if any(";16" in str(argument) for argument in arguments):
+            return True
+        # The largest value of PPM.
+        if tile.codec_name.startswith("ppm") and isinstance(arguments[-1], int) and arguments[-1] > 255:
+            return True
+    return False
+
+
+def _plain(file: Image.Image, channels: int) -> Image.Image:
+    """The first frame upright and laid on white, grey or in colours."""
+    image = ImageOps.exif_transpose(file)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert("L" if channels == 1 else "RGB")
+
+
+def _fitted(image: Image.Image, settings: ImageFolderSettings) -> Image.Image:
+    if settings.fit == "exact":
+        return image
+    image = image.crop(central_square(*image.size))
+    # PIL's filter widens with the scale, which is the antialiasing; an image of that size stays as it is.
+    size = (settings.image_size, settings.image_size)
+    return image.resize(size, Image.Resampling.LANCZOS)
+
+
+def _reason(path: Path, error: Exception) -> str:
+    """Why, and what to do."""
+    if isinstance(error, PermissionError):
+        return "permission denied; make it readable"
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(_LFS_POINTER))
+    except OSError:
+        return f"{error}; replace or remove it"
+    if start == _LFS_POINTER:
+        return "it is a pointer of git-lfs, not the image; run `git lfs pull`"
+    return f"{error if start else 'it is empty'}; replace or remove it"
