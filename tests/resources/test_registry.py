@@ -100,5 +100,5 @@ def test_other_content_is_not_official(register):
     ) as error:
         require_official(Path("copy.bin"), "thing.bin")
     # What is advised is to pin what was found, not to take whatever comes.
-    assert "as `sha256` of thing.bin" in str(error.value)
+    assert "pin it in the study: `sha256: " in str(error.value)
     assert "official: false" not in str(error.value)

@@ -311,10 +311,6 @@ def test_a_local_file_extends_nothing():
         ("checkpoints: {evaluate: best}", r"checkpoints\.evaluate: .*'last' or 'minimum_fid'"),
         ("checkpoints: {seed: 0}", "is a seed of its samples too"),
         ("pretrained: {revision: main}", "give either `file`, `repository` or `model`"),
-        (
-            "checkpoints: {steps: [20], images: 1}",
-            r"checkpoints\.images: .* greater than or equal to 2, not 1",
-        ),
         ("sampling_seeds: [1, 1]", r"sampling_seeds: 1 stands here twice"),
         ('pretrained: {file: "resources/huggingface/a/b/main/$(touch X)"}', "may hold letters, digits"),
         ("pretrained: {file: 'resources/x y'}", r"pretrained\.file: names below resources/"),

@@ -20,8 +20,6 @@ FETCHED_NAME = re.compile(r"(?!\.+(?:/|$))[\w.+][\w.+-]*")
 
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Count = Annotated[int, Field(ge=1, le=MOST)]
-# Of metrics that compare sets of images: one image has no spread.
-SetSize = Annotated[int, Field(ge=2, le=MOST)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 Precision = Annotated[

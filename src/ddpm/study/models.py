@@ -15,7 +15,6 @@ from ddpm.study.base import (
     Name,
     Precision,
     Seed,
-    SetSize,
     Settings,
     partial,
 )
@@ -146,7 +145,7 @@ class CheckpointSettings(Settings):
         "last",
         description="The weights that are evaluated: of the last step, of minimum FID, or of this step.",
     )
-    images: SetSize = Field(
+    images: Count = Field(
         5000, description="Samples of each checkpoint whose FID against the training split is compared."
     )
     seed: Seed = Field(
