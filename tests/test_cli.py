@@ -2,8 +2,10 @@
 
 import logging
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -210,3 +212,31 @@ def test_progress_in_a_log_is_a_line_now_and_then(monkeypatch):
         for _ in range(3):
             progress.advance()
     assert [line.split(",")[0] for line in lines[3:]] == ["quick work: 3/3 pieces"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.usefixtures("project")
+def test_a_signal_leaves_no_temporary_folder(number, tmp_path, monkeypatch):
+    def interrupted(study, options):
+        with tempfile.TemporaryDirectory(dir=tmp_path, prefix="features-"):
+            assert list(tmp_path.glob("features-*"))
+            signal.raise_signal(number)
+
+    before = signal.getsignal(number)
+    monkeypatch.setattr(ddpm.commands.data, "run", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        main(["data", "config/demo.yaml", "digits"])
+    assert ended.value.code == 128 + number
+    assert not list(tmp_path.glob("features-*"))
+    assert signal.getsignal(number) == before
+
+
+def test_make_clean_keeps_results():
+    if shutil.which("make") is None:
+        pytest.skip("there is no make here")
+    root = Path(__file__).parents[1]
+    told = subprocess.run(
+        ["make", "-n", "clean"], cwd=root, capture_output=True, text=True, check=True
+    ).stdout
+    assert ".pytest_cache" in told
+    assert not any(name in told for name in ("results", ".snakemake", "resources", ".venv", "config"))

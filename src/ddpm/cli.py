@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import logging
 import pkgutil
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 
 from ddpm import commands
 from ddpm.device import add_device_arguments, exceeded_memory, prepare_device
@@ -17,6 +19,7 @@ from ddpm.errors import DDPMError, OutputError
 from ddpm.study import load_study
 
 logger = logging.getLogger("ddpm")
+_LEAVING = (signal.SIGTERM, signal.SIGHUP)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,7 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser(modules).parse_args(arguments)
     try:
         _start_logging(options.log)
-        _run(modules[options.verb], options)
+        with _leaving_on_signals():
+            _run(modules[options.verb], options)
         return 0
     except DDPMError as error:
         logger.error("error: %s", error)
@@ -40,6 +44,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # To the log file as well, where a job's terminal is out of sight.
         logger.exception("unexpected error, please report it:")
         return 1
+
+
+@contextlib.contextmanager
+def _leaving_on_signals() -> Iterator[None]:
+    """SIGTERM and SIGHUP end the command as an error does: temporary files and folders are removed.
+
+    Training, while it runs, has handlers of its own.
+    """
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    handled = [number for number in _LEAVING if signal.getsignal(number) == signal.SIG_DFL]
+    for number in handled:
+        signal.signal(number, leave)
+    try:
+        yield
+    finally:
+        for number in handled:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def verbs() -> dict[str, ModuleType]:

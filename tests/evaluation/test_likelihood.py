@@ -2,13 +2,16 @@
 
 import argparse
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from ddpm import model
 from ddpm.commands import likelihood
-from ddpm.data.store import read_manifest
+from ddpm.commands.arguments import model_job
+from ddpm.data.store import manifest_path, read_manifest
 from ddpm.errors import DataError
 from ddpm.graph import layout
 from ddpm.graph.dependencies import bound_shards
@@ -92,3 +95,14 @@ def test_a_bound_that_is_not_finite_is_no_number(study, shards):
     curve = layout.path(layout.RATE_DISTORTION, study.name, **NAMES)
     assert read_frame(curve).empty
     assert read_provenance(curve)["status"] == "trained; not finite"
+
+
+def test_weights_of_other_data_are_not_evaluated(study, monkeypatch):
+    """Neither `bound` nor `sample` by hand takes them; where the data are not, nothing can tell."""
+    trained = SimpleNamespace(provenance={"data_hash": "d" * 64})
+    monkeypatch.setattr(model, "load_model", lambda *arguments: trained)
+    job = model_job(study, argparse.Namespace(model="model", seed=0), likelihood_fingerprint)
+    with pytest.raises(DataError, match="weights of model seed 0: their model was trained on other data"):
+        job.trained(study.likelihood)
+    manifest_path(study, "digits").unlink()
+    assert job.trained(study.likelihood)[0] is trained

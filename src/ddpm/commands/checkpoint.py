@@ -66,6 +66,7 @@ def _draw(job: ModelJob, step: int, title: str) -> Samples:
     settings, fingerprint = study.model(job.model).checkpoints, training_fingerprint(study, job.model)
     execution = Execution(sampling.precision, sampling.compiled)
     trained = load_model(study, job.model, str(job.checkpoint(step)), fingerprint, job.device, execution)
+    job.require_data(trained.provenance, f"checkpoint of {job.title}")
     images = settings.images
     whole = sampling.model_copy(update={"images": images, "batches_per_shard": images})
     network, shape = trained.network, job.image_shape

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ddpm.data.store import Split, read_images, read_manifest
+from ddpm.data.store import Split, manifest_path, read_images, read_manifest
 from ddpm.errors import DataError, DivergedError
 from ddpm.graph import layout
 from ddpm.graph.dependencies import sample_shards, weights_file
@@ -195,8 +195,12 @@ class ModelJob(Job):
         return samples
 
     def require_data(self, provenance: Mapping[str, Any], what: str) -> None:
-        """Raises DataError if results (`what`) are of a model that was trained on other data than these."""
-        if provenance.get("data_hash") not in (None, self.data_hash):
+        """Raises DataError if results (`what`) are of a model that was trained on other data than these.
+
+        Where the data set is not here, as after a pull of the weights alone, there is nothing to compare.
+        """
+        known = provenance.get("data_hash")
+        if known is not None and manifest_path(self.study, self.dataset).exists() and known != self.data_hash:
             raise DataError(
                 f"{what}: their model was trained on other data than {self.dataset} holds now; make them "
                 f"again after `ddpm train {self.study.file} --model {self.model} --seed {self.seed}`"
@@ -222,6 +226,7 @@ class ModelJob(Job):
 
         Raises:
             WeightsError: the weights are missing, damaged, of another network or of other settings.
+            DataError: they were trained on other data.
         """
         from ddpm.model import load_model
         from ddpm.network.execution import Execution
@@ -243,6 +248,7 @@ class ModelJob(Job):
             trained = load_model(self.study, self.model, path, weights, self.device, execution)
         except DivergedError:
             return None, read_weights(path)[1] | result
+        self.require_data(trained.provenance, f"weights of {self.title}")
         return trained, trained.provenance | result
 
 
