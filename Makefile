@@ -60,4 +60,4 @@ format: $(INSTALLED)
 # What tests and checks leave behind; no result, no saved state, no environment.
 clean:
 	rm -rf .pytest_cache .hypothesis .mypy_cache .ruff_cache build dist
-	find src tests benchmarks workflow -name __pycache__ -type d -prune -exec rm -rf {} +
+	-find src tests benchmarks workflow -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null
