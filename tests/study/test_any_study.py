@@ -2,6 +2,7 @@
 
 import copy
 import functools
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -112,14 +113,22 @@ def written(tree: Any) -> bytes:
 
 
 @pytest.mark.usefixtures("config")
-@settings(max_examples=50, suppress_health_check=[*HealthCheck])
+@settings(
+    max_examples=int(os.environ.get("DDPM_EXAMPLES", "50")),
+    deadline=None,
+    suppress_health_check=[*HealthCheck],
+)
 @given(tree=mutated())
 def test_a_changed_demo_is_a_study_or_an_error_with_file_and_line(tree):
     ends_well(written(tree))
 
 
 @pytest.mark.usefixtures("config")
-@settings(max_examples=30, suppress_health_check=[*HealthCheck])
+@settings(
+    max_examples=int(os.environ.get("DDPM_EXAMPLES", "30")),
+    deadline=None,
+    suppress_health_check=[*HealthCheck],
+)
 @given(content=TREES.map(written) | st.text().map(str.encode) | st.binary())
 def test_any_yaml_is_a_study_or_an_error_with_file_and_line(content):
     assert not ends_well(content)
