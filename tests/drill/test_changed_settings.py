@@ -70,7 +70,7 @@ def test_samples_of_other_settings_are_not_measured(trained, capsys):
     capsys.readouterr()
     assert ddpm("quality", *OF_RUN) == 2
     message = capsys.readouterr().err
-    assert "was drawn under other settings than the study has now; run `ddpm sample" in message
+    assert "was made under other settings than the study has now; run `ddpm sample" in message
     assert digests(trained) == before
 
 

@@ -13,7 +13,7 @@ from ddpm.errors import DivergedError
 from ddpm.evaluation.checkpoints import is_candidate
 from ddpm.graph import layout
 from ddpm.graph.dependencies import artefact_inputs, checkpoint_rows
-from ddpm.network.published.formats import read_published
+from ddpm.network.published.formats import read_sets
 from ddpm.network.weights import read_weights, save_weights
 from ddpm.records.measurements import read_measurements
 from ddpm.study import load_study
@@ -140,7 +140,8 @@ def test_weights_of_an_earlier_step_can_be_given_to_others(status, holds, tmp_pa
     path = tmp_path / "weights.safetensors"
     save_weights(path, {"weight": torch.ones(2)}, {"status": status, "settings": "none"})
     if holds:
-        assert set(read_published(path, None)[0]) == {"weight"}
+        [found] = read_sets([path])
+        assert set(found.content) == {"weight"}
     else:
         with pytest.raises(DivergedError, match=status):
-            read_published(path, None)
+            read_sets([path])

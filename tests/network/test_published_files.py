@@ -62,9 +62,7 @@ def test_the_authors_variables_give_the_authors_outputs(folder):
     averaged = as_tensorflow(source, suffix="/ExponentialMovingAverage")
     raw = {name: array + 1 for name, array in as_tensorflow(source).items()}
     np.savez("authors.npz", **averaged, **raw, global_step=np.int64(790000))
-    (folder / "images").mkdir()
-    (folder / "images" / "one.png").write_bytes(b"counted, never opened")
-    dataset = {"source": "image_folder", "train": "images", "test": "images", "image_size": 16}
+    dataset = {"source": "image_folder", "train": "images/train", "test": "images/test", "image_size": 16}
     keys = ("channels", "residual_blocks", "channel_multipliers", "attention_resolutions")
     network = {k: list(v) if isinstance(v := NETWORKS["small"][k], tuple) else v for k in keys}
     path = import_published(write_study(folder, {"file": "authors.npz"}, dataset, network))

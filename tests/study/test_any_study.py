@@ -16,6 +16,7 @@ from ddpm.errors import StudyError
 from ddpm.study import Study, load_study
 
 FILE = "config/any.yaml"
+EXAMPLES = int(os.environ.get("DDPM_EXAMPLES", "40"))
 # Strings that name no folder: a data set of images would count those below it.
 TEXTS = st.text(max_size=8).filter(lambda text: not set(text) <= set("./~")) | st.sampled_from(
     [

@@ -167,8 +167,13 @@ def test_the_only_save_is_that_at_the_signal(tmp_path, undisturbed, number):
     states = StateFolder(tmp_path, "tiny")
     first = training(save_every_minutes=600.0)
     stop_at(first, 7, number)
-    with pytest.raises(Stopped) as stopped:
-        first.run(states, "tiny")
+    # Where the tests run under nohup, SIGHUP is ignored.
+    before = signal.signal(number, signal.SIG_DFL)
+    try:
+        with pytest.raises(Stopped) as stopped:
+            first.run(states, "tiny")
+    finally:
+        signal.signal(number, before)
     assert stopped.value.code == 128 + number
     saved = states.load()
     assert saved is not None

@@ -41,7 +41,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     _, about = read_weights(job.checkpoint(candidates[-1]))
     status, title = str(about["status"]), f"checkpoint {job.title} step {step:,}"
     if is_candidate(status, step, job.checkpoint(step)):
-        samples = _draw(job, step, title)
+        samples = _draw(job, step, status, title)
         sets, references = [ImageSet(samples.images, "train", PAPERS_METRICS)], {"train": job.images("train")}
         note = f"of {len(samples.images):,} samples of the averaged weights at step {step:,}"
         with job.evaluator() as evaluator:
@@ -55,8 +55,8 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     job.write_rows(path, job.rows(scores, status=status, sampling_seed=seed, **hashes))
 
 
-def _draw(job: ModelJob, step: int, title: str) -> Samples:
-    """Samples of the weights of a step, with the weights' provenance."""
+def _draw(job: ModelJob, step: int, status: str, title: str) -> Samples:
+    """Samples of the weights of a step, with the weights' provenance; `status` is that of the run."""
     from ddpm.evaluation.samples import Samples
     from ddpm.model import load_model
     from ddpm.network.execution import Execution
@@ -71,5 +71,4 @@ def _draw(job: ModelJob, step: int, title: str) -> Samples:
     whole = sampling.model_copy(update={"images": images, "batches_per_shard": images})
     network, shape = trained.network, job.image_shape
     shard = draw_shard(trained.diffusion, network, shape, 0, whole, settings.seed, [], title)
-    status = str(trained.provenance["status"])
     return Samples(shard.images, status, trained.provenance, shard.non_finite)

@@ -67,7 +67,7 @@ def read_samples(
         progressive: read `x0_hat` too, where the shards have it.
 
     Raises:
-        DataError: a shard is missing or damaged, was drawn under other settings or from other weights than
+        DataError: a shard is missing or damaged, was made under other settings or from other weights than
             its neighbours, has images of another shape, or an index is missing.
     """
     paths = [Path(shard) for shard in shards]
