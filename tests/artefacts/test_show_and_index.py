@@ -186,7 +186,7 @@ def test_each_module_may_be_imported_first(artefact: Artefact) -> None:
 
 def test_the_index_names_local_changes_and_changes_with_them(study: Study) -> None:
     before = index_fingerprint(study)
-    assert "<code>config/made_up.yaml</code> (settings " in index_page(study)
+    assert "<code>config/made_up.yaml</code>. Numbers" in index_page(study)
     Path("config/made_up.local.yaml").write_text("defaults: {training: {steps: 2000}}\n")
     changed = load_study("config/made_up.yaml")
     over = "<code>config/made_up.local.yaml</code> over <code>config/made_up.yaml</code>"

@@ -9,7 +9,6 @@ from pathlib import Path
 from ddpm.artefacts.artefact import Artefact, Figure
 from ddpm.artefacts.tables.html import body_of, text, to_page
 from ddpm.graph import layout
-from ddpm.graph.fingerprint import study_fingerprint
 from ddpm.study import Study
 
 _PAPER = "Denoising Diffusion Probabilistic Models (Ho, Jain, Abbeel, 2020)"
@@ -31,7 +30,7 @@ def index_page(study: Study) -> str:
     body = [
         f"<h1>{escape(study.title)}</h1>",
         f"<p>The tables and figures of <em>{escape(_PAPER)}</em>, rebuilt by the study "
-        f"{_settings(study)}. Numbers quoted from the paper are marked as published; all "
+        f"{_files(study)}. Numbers quoted from the paper are marked as published; all "
         "others were measured here, and each table's trace lists the measurements behind its numbers.</p>",
         f"<nav>\n{links}\n</nav>",
         *(_figure(study, found) if isinstance(found, Figure) else _table(study, found) for found in shown),
@@ -39,10 +38,9 @@ def index_page(study: Study) -> str:
     return to_page(study.title, "\n".join(body))
 
 
-def _settings(study: Study) -> str:
-    """The study's file, those that change or complete it, and the fingerprint of all settings."""
-    files = " over ".join(f"<code>{escape(file)}</code>" for file in study.files)
-    return f"{files} (settings {study_fingerprint(study)})"
+def _files(study: Study) -> str:
+    """The study's file, with those that change it before it and those that complete it after it."""
+    return " over ".join(f"<code>{escape(file)}</code>" for file in study.files)
 
 
 def _table(study: Study, table: Artefact) -> str:

@@ -169,13 +169,8 @@ def neighbours_fingerprint(study: Study, figure: str) -> str:
 
 
 def index_fingerprint(study: Study) -> str:
-    """What the index page depends on: title, tables and figures, and the settings and files that it names."""
-    return fingerprint("index", list(study.artefacts.chosen), list(study.files), study_fingerprint(study))
-
-
-def study_fingerprint(study: Study) -> str:
-    """All settings of a study."""
-    return fingerprint("study", study)
+    """What the index page depends on: the title, tables and figures, and the names of the study's files."""
+    return fingerprint("index", study.title, list(study.artefacts.chosen), list(study.files))
 
 
 def artefact_fingerprint(study: Study, artefact: str) -> str:
