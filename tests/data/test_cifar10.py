@@ -179,7 +179,7 @@ def test_what_is_no_archive(archive):
         load_cifar10(settings(archive))
     archive.unlink()
     os.mkfifo(archive)
-    with pytest.raises(DataError, match="is neither a file nor a folder"):
+    with pytest.raises(DataError, match=r"is no regular file \(a pipe"):
         load_cifar10(settings(archive))
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from ddpm.data.cifar10_pickle import read_batch
 from ddpm.data.splits import Splits
 from ddpm.errors import DataError
+from ddpm.records.reading import require_readable, why
 from ddpm.resources.registry import CIFAR10, require_official, require_sha256
 from ddpm.study.datasets import Cifar10Settings
 
@@ -45,15 +46,13 @@ def load_cifar10(settings: Cifar10Settings) -> Splits:
     path = Path(settings.archive)
     if path.is_dir():
         batches = _of_folder(path, settings)
-    elif path.is_file():
-        batches = _of_archive(path, settings)
-    elif path.exists():
-        raise DataError(f"{path}: is neither a file nor a folder; set `archive` to the archive")
     else:
-        raise DataError(
-            f"{path}: no such file or folder; run `ddpm fetch resources/{CIFAR10}`, or set `archive` to a "
-            "copy of the official archive or of the folder unpacked from it"
+        missing = (
+            f"no such file or folder; run `ddpm fetch resources/{CIFAR10}`, or set `archive` to a copy of "
+            "the official archive or of the folder unpacked from it"
         )
+        require_readable(path, DataError, missing)
+        batches = _of_archive(path, settings)
     train_images, train_labels = _split(batches, settings, "train")
     test_images, test_labels = _split(batches, settings, "test")
     return Splits(train_images, train_labels, test_images, test_labels)
@@ -84,7 +83,7 @@ def _of_folder(path: Path, settings: Cifar10Settings) -> dict[str, bytes]:
             _check_size(path, name, file.stat().st_size, settings)
             contents[name] = file.read_bytes()
         except OSError as error:
-            raise DataError(f"{file}: cannot be read ({error.strerror}); make it readable") from error
+            raise DataError(f"{file}: {why(file, error)}") from error
     return contents
 
 
@@ -105,10 +104,6 @@ def _of_archive(path: Path, settings: Cifar10Settings) -> dict[str, bytes]:
                 content = tar.extractfile(member) if _is_batch(member) else None
                 if content is not None:
                     contents[Path(member.name).name] = content.read()
-    except PermissionError as error:
-        raise DataError(
-            f"{path}: may not be read; make it readable or set `archive` to another copy"
-        ) from error
     except _DAMAGE as error:
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise DataError(
@@ -121,8 +116,6 @@ def _opened(path: Path) -> IO[bytes]:
     """The archive as a stream of what it unpacks to."""
     with path.open("rb") as file:
         start = file.read(5)
-    if b"version https://git-lfs".startswith(start) and start:
-        raise DataError(f"{path}: is a pointer of git-lfs, not the archive; run `git lfs pull`")
     for magic, compressed in _COMPRESSED.items():
         if start.startswith(magic):
             return compressed(path)

@@ -8,6 +8,7 @@ from pathlib import Path
 from PIL import Image, ImageFile, ImageOps
 
 from ddpm.errors import DataError
+from ddpm.records.reading import unreadable
 from ddpm.study.datasets import ImageFolderSettings
 
 # What is read, whatever a file's name says. None of them starts another program, as PIL's EPS does, and the
@@ -15,7 +16,6 @@ from ddpm.study.datasets import ImageFolderSettings
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "PPM", "TIFF")
 _DEEP_MODES = ("I", "F")
 _BITS_PER_SAMPLE = 258
-_LFS_POINTER = b"version https://git-lfs"
 
 
 def read_image(path: Path, settings: ImageFolderSettings) -> Image.Image:
@@ -107,13 +107,6 @@ def _fitted(image: Image.Image, settings: ImageFolderSettings) -> Image.Image:
 
 def _reason(path: Path, error: Exception) -> str:
     """Why, and what to do."""
-    if isinstance(error, PermissionError):
-        return "permission denied; make it readable"
-    try:
-        with path.open("rb") as file:
-            start = file.read(len(_LFS_POINTER))
-    except OSError:
-        return f"{error}; replace or remove it"
-    if start == _LFS_POINTER:
-        return "it is a pointer of git-lfs, not the image; run `git lfs pull`"
-    return f"{error if start else 'it is empty'}; replace or remove it"
+    if reason := unreadable(path):
+        return reason
+    return f"{error if path.stat().st_size else 'it is empty'}; replace or remove it"
