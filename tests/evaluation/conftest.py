@@ -10,7 +10,7 @@ import torch
 from ddpm.commands import data, features
 from ddpm.data.store import read_images, read_manifest
 from ddpm.evaluation.features import FeatureExtractor
-from ddpm.evaluation.job import ModelJob, figure_job
+from ddpm.evaluation.model_job import ModelJob, figure_job
 from ddpm.evaluation.quality import Evaluator, open_evaluator
 from ddpm.graph.dependencies import sample_shards
 from ddpm.graph.fingerprint import neighbours_fingerprint, sampling_fingerprint

@@ -11,7 +11,7 @@ from thing import CONTENT
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyServer]:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr("ddpm.resources.fetching.PAUSE", 0.001)
+    monkeypatch.setattr("ddpm.resources.download.PAUSE", 0.001)
     with faulty_server() as server:
         yield server
 

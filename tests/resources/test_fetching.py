@@ -341,7 +341,7 @@ def test_without_a_hash_the_rest_of_another_version_is_not_taken(server, hub, mo
     def change(seconds: float) -> None:
         hub.content, hub.etag, hub.conditions = CONTENT[::-1], '"2"', False
 
-    monkeypatch.setattr("ddpm.resources.fetching.time.sleep", change)
+    monkeypatch.setattr("ddpm.resources.download.time.sleep", change)
     with pytest.raises(ResourceError, match=r"run `ddpm fetch [^`]*` again\.\n"):
         fetch(HUGGING_FACE)
     assert server.ranges(RESOLVED)[:3] == [None, f"bytes={HALF}-", None]

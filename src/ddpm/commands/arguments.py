@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from ddpm.errors import StudyError
-from ddpm.evaluation.job import Fingerprint, ModelJob
+from ddpm.evaluation.job import Fingerprint
+from ddpm.evaluation.model_job import ModelJob
 from ddpm.study import Study
 from ddpm.study.names import require_model
 

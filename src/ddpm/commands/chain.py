@@ -12,7 +12,7 @@ from ddpm.artefacts.figures.figure2 import TrajectorySettings
 from ddpm.artefacts.figures.figure7 import SharedLatentsSettings
 from ddpm.artefacts.figures.interpolation import InterpolationSettings
 from ddpm.errors import DataError, StudyError
-from ddpm.evaluation.job import ModelJob, figure_job
+from ddpm.evaluation.model_job import ModelJob, figure_job
 from ddpm.graph import layout
 from ddpm.graph.fingerprint import chain_fingerprint
 from ddpm.study import Study

@@ -12,7 +12,7 @@ from ddpm.graph.fingerprint import checkpoint_fingerprint, training_fingerprint
 from ddpm.study import Study
 
 if TYPE_CHECKING:
-    from ddpm.evaluation.job import ModelJob
+    from ddpm.evaluation.model_job import ModelJob
     from ddpm.evaluation.samples import Samples
 
 COMPUTES = True

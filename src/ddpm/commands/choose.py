@@ -17,7 +17,7 @@ from ddpm.records.status import evaluated_at, has_diverged
 from ddpm.study import Study
 
 if TYPE_CHECKING:
-    from ddpm.evaluation.job import ModelJob
+    from ddpm.evaluation.model_job import ModelJob
 
 logger = logging.getLogger("ddpm")
 add_arguments = add_model_arguments

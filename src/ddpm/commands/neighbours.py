@@ -26,7 +26,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
         raise StudyError(
             f"{study.file}: artefacts.{arguments.figure} shows no nearest neighbours; add figure15"
         )
-    from ddpm.evaluation.job import figure_job
+    from ddpm.evaluation.model_job import figure_job
     from ddpm.evaluation.neighbours import neighbour_arrays
     from ddpm.records.traced_files import write_arrays
 
