@@ -13,6 +13,7 @@ import made_up_cifar10
 import made_up_study
 import pytest
 
+from ddpm.artefacts import verification
 from ddpm.artefacts.artefact import Artefact, Figure
 from ddpm.artefacts.figures import checkpoints
 from ddpm.artefacts.figures.drawing import build_figure
@@ -196,24 +197,39 @@ def test_the_index_names_local_changes_and_changes_with_them(study: Study) -> No
     assert changed.files["config/made_up.local.yaml"] == sha256("config/made_up.local.yaml")
 
 
+def alter(path: Path) -> None:
+    """Changes one bit."""
+    content = path.read_bytes()
+    path.write_bytes(content[:-9] + bytes([content[-9] ^ 1]) + content[-8:])
+
+
+def failed(study: Study) -> set[str]:
+    """The files with which something is wrong, by `ddpm verify`."""
+    return {str(Path(path).relative_to(HOME)) for path, reason in verification.verify(study) if reason}
+
+
 def test_verify_finds_what_was_altered(study: Study) -> None:
     build(study, "table1", "table2")
     build_figure(study, "figure5")
     index.run(study, argparse.Namespace())
     verify.run(study, argparse.Namespace())
-    altered = ["table1.csv", "tables/table2.md", "tables/table2.trace.csv", "figures/figure5.png"]
-    altered += ["index.html", "measurements/quality/mu_fixed/seed0/sampling7.parquet"]
-    for name in altered:
-        path = HOME / name
-        content = path.read_bytes()
-        path.write_bytes(content[:-9] + bytes([content[-9] ^ 1]) + content[-8:])
-        with pytest.raises(DataError, match="checks failed"):
-            verify.run(study, argparse.Namespace())
+    tables = ["table1.csv", "tables/table2.md", "tables/table2.trace.csv"]
+    altered = [*tables, "figures/figure5.png", "index.html"]
+    contents = {HOME / name: (HOME / name).read_bytes() for name in altered}
+    for path in contents:
+        alter(path)
+    assert failed(study) == set(altered)
+    for path, content in contents.items():
         path.write_bytes(content)
+    path = HOME / "measurements/quality/mu_fixed/seed0/sampling7.parquet"
+    content = path.read_bytes()
+    alter(path)
+    with pytest.raises(DataError, match="checks failed"):
+        verify.run(study, argparse.Namespace())
+    assert "measurements/quality/mu_fixed/seed0/sampling7.parquet" in failed(study)
+    path.write_bytes(content)
     # A measurement of which a table was made is another one now, and whole.
-    path = HOME / altered[-1]
     rows = read_measurements([path])
     changed = [Measurement(**row) for row in rows.astype(object).where(rows.notna(), None).to_dict("records")]
     write_measurements(path, [dataclasses.replace(row, value=99.0) for row in changed])
-    with pytest.raises(DataError, match="checks failed"):
-        verify.run(study, argparse.Namespace())
+    assert "tables/table2.trace.csv" in failed(study)

@@ -68,7 +68,6 @@ def test_the_studys_target_makes_what_was_deleted_again(built):
     finally:
         kept[0].rename(table)
         kept[1].rename(figure)
-    assert planned(built, ALL) == set()
 
 
 def test_table2_has_all_six_rows_and_the_divergence(built):

@@ -30,6 +30,7 @@ def put(folder: Path, seed: int) -> None:
     save_file(network.state_dict(), folder / "pipe" / "unet" / "diffusion_pytorch_model.safetensors")
 
 
+@pytest.mark.slow
 @pytest.mark.workflow
 def test_a_folder_of_any_name_and_new_weights_in_a_folder(tmp_path):
     """A job really runs in it; touched weights change nothing, other ones are imported, however old."""
