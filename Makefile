@@ -28,7 +28,8 @@ demo: $(INSTALLED)
 	snakemake --quiet host reason rules
 	ddpm show config/demo.yaml
 
-PYTEST := python -m pytest -n 2 --dist loadfile
+# Two workers share the cores: a thread each.
+PYTEST := OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile
 
 test: $(INSTALLED)
 	$(PYTEST) -m "not slow"

@@ -1,5 +1,6 @@
 """Two workflows at once in one folder: the second ends, the first goes on, nothing is overwritten."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +13,8 @@ from waiting import wait_for
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 DATA = HOME / "data" / "digits" / "manifest.json"
-# The first has no part in it.
-ELSEWHERE = str(HOME / "features" / "classifier.safetensors")
+# Of another study in the folder: the first has no part in it.
+ELSEWHERE = "results/other/data/digits/manifest.json"
 
 
 def write_long_study(folder: Path) -> None:
@@ -22,6 +23,7 @@ def write_long_study(folder: Path) -> None:
     study["defaults"]["training"]["steps"] = 100_000
     study["models"][MODEL]["checkpoints"] = {"steps": [], "evaluate": "last"}
     write_study(folder, study)
+    shutil.copy(folder / "config" / f"{NAME}.yaml", folder / "config" / "other.yaml")
 
 
 @pytest.fixture(scope="module")

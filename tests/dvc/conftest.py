@@ -1,14 +1,29 @@
 """One tiny study, built once by Snakemake, stored by DVC, and pushed to a remote in a temporary folder."""
 
 import pytest
+from filelock import FileLock
 from workspaces import INDEX, commit, make_workspace, run, snakemake, weights_times
 
 
 @pytest.fixture(scope="session")
-def origin(tmp_path_factory):
-    """The folder where the study was built; `built` beside it holds what the two commands printed."""
-    parent = tmp_path_factory.mktemp("dvc")
+def origin(tmp_path_factory, request):
+    """The folder where the study was built, once for all workers of pytest-xdist."""
+    parent = tmp_path_factory.getbasetemp()
+    if hasattr(request.config, "workerinput"):
+        # Each worker has a folder of its own in that of the run.
+        parent = parent.parent
+    parent = parent / "dvc"
+    parent.mkdir(exist_ok=True)
     folder = parent / "origin"
+    with FileLock(parent / "lock"):
+        if not (parent / "built").exists():
+            _build(folder)
+            (parent / "built").touch()
+    return folder
+
+
+def _build(folder):
+    parent = folder.parent
     folder.mkdir()
     make_workspace(folder, parent / "store")
     snakemake(folder, "demo", "results/demo/metrics.json", "--cores", "2")
@@ -19,4 +34,3 @@ def origin(tmp_path_factory):
     assert (folder / INDEX).exists()
     commit(folder, "results")
     run(folder, "dvc", "push", "--quiet")
-    return folder
