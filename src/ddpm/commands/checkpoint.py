@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from ddpm.evaluation.model_job import ModelJob
     from ddpm.evaluation.samples import Samples
 
+GROUP = "train"
+EXAMPLES = ("ddpm checkpoint config/paper.yaml --model epsilon_L_simple --step 400000",)
 COMPUTES = True
 
 

@@ -14,6 +14,9 @@ from ddpm.study import Study
 
 logger = logging.getLogger("ddpm")
 
+GROUP = "evaluate"
+EXAMPLES = ("ddpm likelihood config/demo.yaml --model epsilon_L_simple --split test",)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the verb's own arguments."""

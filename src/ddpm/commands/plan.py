@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from ddpm.plan.cost import Speed
     from ddpm.plan.jobs import Job
 
+GROUP = "the study"
+EXAMPLES = ("ddpm plan config/demo.yaml", "ddpm plan config/paper.yaml --step-time 0.1 --json")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the verb's own arguments."""

@@ -11,6 +11,9 @@ from ddpm.study import Study
 
 COLUMNS = 100
 
+GROUP = "tables and figures"
+EXAMPLES = ("ddpm show config/demo.yaml", "ddpm show config/demo.yaml --json")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds nothing: what is shown follows from the study."""

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("ddpm")
 
+GROUP = "train"
+EXAMPLES = (
+    "ddpm train config/demo.yaml --model epsilon_L_simple --seed 1",
+    "ddpm train config/demo.yaml --model epsilon_L_simple --tensorboard runs",
+)
 COMPUTES = True
 
 
