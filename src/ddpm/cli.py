@@ -138,7 +138,9 @@ def _overview(modules: dict[str, ModuleType]) -> str:
     groups: dict[str, list[str]] = {group: [] for group in commands.GROUPS}
     columns = shutil.get_terminal_size().columns
     for name, module in modules.items():
-        lines = textwrap.wrap(f"{name:<12} {_summary(module)}", max(40, columns - 4), subsequent_indent=" " * 13)
+        lines = textwrap.wrap(
+            f"{name:<12} {_summary(module)}", max(40, columns - 4), subsequent_indent=" " * 13
+        )
         groups.setdefault(getattr(module, "GROUP", "other"), []).append(
             textwrap.indent("\n".join(lines), "  ")
         )

@@ -26,5 +26,5 @@ def add_completion(parser: argparse.ArgumentParser, complete: Callable[[], argpa
             print(shtab.complete(complete(), shell))
             parser.exit()
 
-    about = "print the completion script of a shell: eval \"$(ddpm --print-completion bash)\""
+    about = 'print the completion script of a shell: eval "$(ddpm --print-completion bash)"'
     parser.add_argument("--print-completion", choices=SHELLS, action=PrintCompletion, help=about)
