@@ -14,6 +14,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType, ModuleType
+from typing import Any
 
 import ddpm
 from ddpm import commands
@@ -111,7 +112,7 @@ def _parser(modules: dict[str, ModuleType], listed: bool = False) -> argparse.Ar
     subparsers = parser.add_subparsers(dest="verb", required=True, metavar="verb")
     for name, module in modules.items():
         epilog = "\n  ".join(["example:", *_examples(module)]) if _examples(module) else None
-        known = {"help": _summary(module)} if listed else {}
+        known: dict[str, Any] = {"help": _summary(module)} if listed else {}
         verb = subparsers.add_parser(
             name, description=module.__doc__, epilog=epilog, formatter_class=form, **known
         )
