@@ -35,10 +35,16 @@ _BOOKKEEPING_WORDS = (
     "Select jobs to execute...",
     "Elapsed time:",
 )
+# What Snakemake says of failed jobs besides; they are told here, and their list stands last.
+_FAILURE_WORDS = (
+    "Exiting because a job execution failed",
+    "WorkflowError:\nAt least one job did not complete",
+)
 # A job that is planned to take no longer, in seconds, is told of when it has ended.
 _BRIEF = 10.0
 # Seconds without a line until those of the running jobs are shown, and the share of the run for a long one.
 _SILENCE, _SILENT_SHARE = 60.0, 0.05
+_PAUSE = 1.0  # between looks
 _SHOWN_AT_ONCE = 6
 _INDENT = " " * 27
 _COLOURS = {"red": "\033[31m", "yellow": "\033[33m", "": ""}
@@ -65,6 +71,7 @@ class LogHandler(LogHandlerBase):
         self.rules: dict[int, str] = {}
         self.counted: list[int] = []  # that have ended since the last count
         self.done, self.total = 0, 0
+        self.stopping = False  # on request
         self.began = self.spoke = time.monotonic()
         self.ended = threading.Event()
 
@@ -102,8 +109,14 @@ class LogHandler(LogHandlerBase):
             self._tell_ended(record.done, record.total)  # type: ignore[attr-defined]
         elif event == LogEvent.JOB_ERROR:
             self._tell_failed(record)
-        elif event not in _BOOKKEEPING and not record.getMessage().startswith(_BOOKKEEPING_WORDS):
+        elif event not in _BOOKKEEPING and not self._is_told_here(record.getMessage()):
+            self.stopping |= record.getMessage().startswith("Terminating processes on user request")
             self._write(self.format(record), _colour(record))
+
+    def _is_told_here(self, message: str) -> bool:
+        exits = message.startswith("RuleException:\nCalledProcessError")
+        again = bool(self.failed) and message.startswith(_FAILURE_WORDS)
+        return exits or again or message.startswith(_BOOKKEEPING_WORDS)
 
     def _tell_jobs(self, record: logging.LogRecord) -> None:
         """One line instead of a table: how many jobs of which rules."""
@@ -119,7 +132,9 @@ class LogHandler(LogHandlerBase):
             self.began = time.monotonic()
             threading.Thread(target=self._break_silence, daemon=True).start()
         job = self.jobs[number] = Job.of(record)
-        if job.makes_files and self.planned.get(number, math.inf) > _BRIEF:
+        # A plan for an assumed machine knows the steps of a small network badly.
+        long = job.rule == "train" or self.planned.get(number, math.inf) > _BRIEF
+        if job.makes_files and long:
             self._line("begun" if job.local else "submitted", job.title)
 
     def _note_end(self, number: int) -> None:
@@ -144,21 +159,27 @@ class LogHandler(LogHandlerBase):
         number = record.jobid  # type: ignore[attr-defined]
         job = self.jobs.setdefault(number, Job.of(record))
         job.ended, job.logs = time.monotonic(), list(record.log)  # type: ignore[attr-defined]
+        job.message = str(getattr(record, "rule_msg", None) or "")
         self.failed[number] = job
-        self._line("FAILED", job.title, "red")
+        text = f"{job.title}: {job.message}" if job.message else job.title
+        self._line(*(("stopped", text) if self.stopping else ("FAILED", text, "red")))
 
     def _tell_end(self) -> None:
         took = _duration(time.monotonic() - self.began)
-        if not self.failed:
-            rest = "" if self.done == self.total else "; the same command again makes the rest"
-            self._write(f"{self.done} of {self.total} jobs done in {took}{rest}")
+        # With `--quiet progress` nothing is known of the number of jobs.
+        if self.stopping or not self.failed:
+            rest = "" if self.done == self.total else "; the same command again goes on"
+            if self.total:
+                self._write(f"{self.done} of {self.total} jobs done in {took}{rest}")
             return
         left = self.total - self.done - len(self.failed)
-        rest = f", {left} not made" if left else ""
-        said = f"{len(self.failed)} of {self.total} jobs failed, {self.done} done{rest}, in {took}:"
-        self._write(f"\n{said}", "red")
+        counts = (
+            f" of {self.total} jobs failed, {self.done} done, {left} not made" if self.total else " failed"
+        )
+        self._write(f"\n{len(self.failed)}{counts}, in {took}:", "red")
         for job in self.failed.values():
             self._write(f"\n{job.title}", "red")
+            self._write(textwrap.indent(job.message, "    "))
             for log in job.logs or ["(none)"]:
                 self._write(f"    log: {log}")
                 self._write(textwrap.indent("\n".join(job_log.tail(log)), "    ") if job.logs else "")
@@ -166,7 +187,7 @@ class LogHandler(LogHandlerBase):
 
     def _break_silence(self) -> None:
         """Now and then, where nothing else is told, says how far the running jobs are."""
-        while not self.ended.wait(1.0):
+        while not self.ended.wait(_PAUSE):
             with self.lock:  # type: ignore[union-attr]
                 now = time.monotonic()
                 if now - self.spoke >= max(_SILENCE, _SILENT_SHARE * (now - self.began)):

@@ -44,4 +44,6 @@ def tail(log: str) -> list[str]:
     lines = _lines(log)
     if not lines:
         return ["(the log is empty: the job was killed, or could not start)"]
+    if _PROGRESS.search(lines[-1]):
+        lines.append("(no more: the job was killed, for want of memory perhaps)")
     return [f"... {len(lines) - _TAIL} lines before", *lines[-_TAIL:]] if len(lines) > _TAIL else lines

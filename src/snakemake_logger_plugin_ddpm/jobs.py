@@ -24,6 +24,7 @@ class Job:
         makes_files: whether it has outputs; a target has none.
         local: whether it runs on this machine.
         begun, ended: by a clock that only grows, in seconds; `ended` None while it runs.
+        message: why it failed, where Snakemake's executor knows.
     """
 
     rule: str
@@ -33,6 +34,7 @@ class Job:
     local: bool
     begun: float
     ended: float | None = None
+    message: str = ""
 
     @classmethod
     def of(cls, record: logging.LogRecord) -> Job:
