@@ -168,7 +168,7 @@ class LogHandler(LogHandlerBase):
         took = _duration(time.monotonic() - self.began)
         # With `--quiet progress` nothing is known of the number of jobs.
         if self.stopping or not self.failed:
-            rest = "" if self.done == self.total else "; the same command again goes on"
+            rest = "; the same command again goes on" if self.stopping else ""
             if self.total:
                 self._write(f"{self.done} of {self.total} jobs done in {took}{rest}")
             return
