@@ -197,8 +197,8 @@ class LogHandler(LogHandlerBase):
     def _tell_running(self) -> None:
         running = [job for job in self.jobs.values() if job.ended is None]
         for job in running[:_SHOWN_AT_ONCE]:
-            if progress := job_log.progress(job.logs, job.rule):
-                self._line("running", f"{job.title}: {progress}")
+            if newest := job_log.newest(job.logs, job.rule):
+                self._line("running", f"{job.title}: {newest}")
         if len(running) > _SHOWN_AT_ONCE:
             self._line("running", f"and {len(running) - _SHOWN_AT_ONCE} more")
 

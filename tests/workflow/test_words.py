@@ -20,6 +20,8 @@ IMPORTED = "results/x/models/m/seed0/imported.safetensors"
 def test_every_word_of_a_command_is_quoted():
     for rules in (ROOT / "workflow" / "rules").glob("*.smk"):
         commands = re.findall(r'shell:\n((?: +".*"\n)+)', rules.read_text())
+        # Its messages go to its log; the screen is the workflow's.
+        assert all(command.endswith('--log {log:q} --quiet"\n') for command in commands), rules.name
         for field in re.findall(r"\{[^}]*\}", "".join(commands)):
             assert field.endswith(":q}"), f"{rules.name}: {field}"
 
