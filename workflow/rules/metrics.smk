@@ -9,8 +9,7 @@ rule metrics:
         checkpoints=layout.CHECKPOINTS_PLOT,
     log:
         "{home}/logs/metrics.log",
-    conda:
-        "../../envs/ddpm.yaml"
+    retries: 0
     params:
         study=study_file,
     shell:

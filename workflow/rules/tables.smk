@@ -11,8 +11,7 @@ rule table:
         html=layout.TABLE_HTML,
     log:
         "{home}/logs/tables/{table}.log",
-    conda:
-        "../../envs/ddpm.yaml"
+    retries: 0
     params:
         study=study_file,
         settings=settings(fingerprint.artefact_fingerprint, "table"),
@@ -27,8 +26,7 @@ rule index:
         layout.INDEX,
     log:
         "{home}/logs/index.log",
-    conda:
-        "../../envs/ddpm.yaml"
+    retries: 0
     params:
         study=study_file,
         settings=settings(fingerprint.index_fingerprint),
