@@ -21,7 +21,7 @@ rule table:
 
 rule index:
     input:
-        lambda w: dependencies.artefact_files(study(w)),
+        lambda w: dependencies.page_files(study(w)),
     output:
         layout.INDEX,
     log:
