@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ddpm.data.store import Split, read_images, read_manifest
+from ddpm.errors import StudyError
 from ddpm.graph import layout
 from ddpm.graph.fingerprint import features_fingerprint
 from ddpm.records.files import require_writable
@@ -94,6 +95,10 @@ class Job:
             return inception_extractor(features)
         from ddpm.evaluation.classifier_features import classifier_extractor
 
+        if features.kind == "none":
+            raise StudyError(
+                f"{self.study.file}: quality.features.kind is none: nothing judges samples; name a kind"
+            )
         return classifier_extractor(
             self.path(layout.FEATURES),
             features.dataset,
