@@ -28,7 +28,7 @@ def test_each_model_has_a_row_with_its_numbers_steps_and_seeds():
     assert list(measured.index) == list(
         ("mu_learned", "mu_fixed", "mu_mse", "eps_learned", "eps_fixed", "eps_simple")
     )
-    # Means over the seeds that did not diverge; the made-up FID is that of the model, 2 a seed, 0.01 a sampling seed.
+    # Means over the seeds that did not diverge: the FID of the model, 2 a seed, 0.01 a sampling seed.
     assert measured["FID"].dropna().round(3).to_dict() == {
         "mu_learned": 30.035, "mu_fixed": 20.035, "mu_mse": 25.035, "eps_fixed": 15.035, "eps_simple": 6.035,
     }  # fmt: skip
