@@ -19,7 +19,7 @@ from ddpm.study import Study, load_study
 from ddpm.study.names import require_model
 
 _RESULTS = layout.home("paper")
-# Files of weights in the order in which a study evaluates them: the verb that makes each, and what it has done.
+# Files of weights in the order in which a study evaluates them: the verb of each, and what it has done.
 _MADE_BY = {
     Path(layout.CHOSEN).name: ("choose", "chosen among its checkpoints"),
     Path(layout.IMPORTED).name: ("pretrained", "imported"),
@@ -101,8 +101,8 @@ def _missing(study: Study, project: Path, model: str, seed: int, path: str) -> s
         return f"{project / path}: no such weights; the study's seeds of {model} are {known}"
     verb, done = _MADE_BY[Path(path).name]
     return (
-        f"{project / path}: no such weights: {model} seed {seed} is not {done} yet; in the project's folder run "
-        f"`snakemake {awaited(path)}` or `ddpm {verb} {call}`"
+        f"{project / path}: no such weights: {model} seed {seed} is not {done} yet; in the project's "
+        f"folder run `snakemake {awaited(path)}` or `ddpm {verb} {call}`"
     )
 
 
