@@ -45,7 +45,7 @@ def model_card(job: ModelJob, provenance: dict[str, Any], folder: str) -> str:
     parts = {
         "Data": _data(job),
         "Measured": _measured(rows),
-        "Made from": _origin(provenance),
+        "Made from": _origin(job, provenance),
         "Limits": _limits(job, rows),
         "Settings": ["```yaml", settings, "```"],
     }
@@ -123,32 +123,42 @@ def _measured(rows: pd.DataFrame) -> list[str]:
     ordered = rows.sort_values("metric", key=lambda names: names.map(_SHOWN.index), kind="stable")
     for row in ordered.to_dict("records"):
         spread = "" if pd.isna(row["spread"]) else f" ± {row['spread']:.2g}"
-        unit = " bits/dim" if row["metric"] == "NLL" else ""
+        bound, unit = ("<= ", " bits/dim") if row["metric"] == "NLL" else ("", "")
         seed = "" if pd.isna(row["sampling_seed"]) else row["sampling_seed"]
         cells = [
             row["metric"],
-            row["split"] or "",
-            f"{row['value']:.4g}{spread}{unit}",
+            _split(row),
+            f"{bound}{row['value']:.4g}{spread}{unit}",
             f"{row['n']:,}",
             seed,
         ]
         lines.append(f"| {' | '.join(map(str, cells))} |")
     protocols = ordered.drop_duplicates(["metric", "split", "protocol"]).to_dict("records")
-    said = [f"- {row['metric']} ({row['split'] or 'no split'}): {row['protocol']}" for row in protocols]
+    said = [
+        f"- {row['metric']} ({_split(row) or 'of samples alone'}): {row['protocol']}" for row in protocols
+    ]
     return [*lines, "", "Protocols:", "", *said]
 
 
-def _origin(provenance: dict[str, Any]) -> list[str]:
+def _split(row: dict[Any, Any]) -> str:
+    return row["split"] if isinstance(row["split"], str) else ""
+
+
+def _origin(job: ModelJob, provenance: dict[str, Any]) -> list[str]:
+    source, origin = job.study.model(job.model).pretrained, provenance.get("origin")
+    if origin is not None and (source is None or source.repository is None):
+        # Where a file lay is of this machine.
+        origin = Path(str(origin)).name
+    made = "trained" if origin is None else "imported"
     known = {
         "weights": provenance.get("weights_hash"),
         "status": provenance.get("status"),
         "updates": provenance.get("updates"),
         "chosen": provenance.get("chosen"),
-        # Of a file, its name alone: where it lay is of this machine.
-        "imported from": Path(str(origin)).name if (origin := provenance.get("origin")) else None,
-        "trained with commit": provenance.get("git_commit"),
+        "imported from": origin,
+        f"{made} with commit": provenance.get("git_commit"),
         "exported with commit": git_commit(),
-        "trained on": provenance.get("hardware"),
+        f"{made} on": provenance.get("hardware"),
         "training seed": provenance.get("training_seed"),
         "data": provenance.get("data_hash"),
         "fingerprint of the settings": provenance.get("settings"),

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from ddpm.bundled import configured
+from ddpm.bundled import bundled
 from ddpm.graph import layout
 from ddpm.network.published.places import Place, find
 
@@ -43,7 +43,7 @@ def artefact_inputs(study: Study, artefact: str) -> Inputs:
 
 def published_file() -> str:
     """The published numbers: config/published.csv, or the copy that an installed package has."""
-    return str(configured(PUBLISHED))
+    return str(bundled(PUBLISHED))
 
 
 def artefact_files(study: Study) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
-from ddpm.bundled import configured
+from ddpm.bundled import bundled
 from ddpm.errors import ResourceError, did_you_mean
 from ddpm.records.files import sha256
 from ddpm.records.reading import require_readable
@@ -41,7 +41,7 @@ def read_registry() -> dict[str, Resource]:
         StudyError: the file is not readable YAML.
         ResourceError: an entry is malformed; the message has file, line, key and reason of each problem.
     """
-    if not (path := configured(REGISTRY)).exists():
+    if not (path := bundled(REGISTRY)).exists():
         return {}
     file = YamlFile(path)
     entries, problems = {}, []
@@ -69,11 +69,12 @@ def registered(name: str) -> Resource:
     if name not in entries:
         known = did_you_mean(name, list(entries))
         reason = (
-            f"has no entry {name!r}{known}"
-            if configured(REGISTRY).exists()
-            else "is not in the working folder"
+            f"has no entry {name!r}{known}" if bundled(REGISTRY).exists() else "is not in the working folder"
         )
-        raise ResourceError(f"{FOLDER / name}: {REGISTRY} {reason}; add one, or put the file there yourself")
+        raise ResourceError(
+            f"{FOLDER / name}: {bundled(REGISTRY)} {reason}; add one to {REGISTRY}, or put the file "
+            "there yourself"
+        )
     return entries[name]
 
 
