@@ -56,7 +56,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
         "model": model,
         "training_seed": seed,
         "settings": weights_fingerprint(study, model),
-        "git_commit": git_commit(),
+        "git_commit": git_commit(*study.files),
         "data_hash": None,
         "hardware": hardware("cpu"),
         "status": TRAINED,

@@ -99,7 +99,7 @@ def _train(this: TrainingRun, arguments: argparse.Namespace, ranks: Ranks) -> No
     provenance = this.provenance | {
         "study": this.study.name,
         "study_files": this.study.files,
-        "git_commit": git_commit(),
+        "git_commit": git_commit(*this.study.files),
         "execution": str(training.execution),
         "hardware": machine if ranks.count == 1 else f"{ranks.count} processes, each: {machine}",
     }

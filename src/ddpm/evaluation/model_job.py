@@ -121,7 +121,7 @@ class ModelJob(Job):
         execution = Execution(settings.precision, settings.compiled)
         here: dict[str, Any] = {
             "study_files": self.study.files,
-            "git_commit": git_commit(),
+            "git_commit": git_commit(*self.study.files),
             "hardware": hardware(self.device),
             "execution": str(execution),
         }

@@ -157,7 +157,7 @@ def _origin(job: ModelJob, provenance: dict[str, Any]) -> list[str]:
         "chosen": provenance.get("chosen"),
         "imported from": origin,
         f"{made} with commit": provenance.get("git_commit"),
-        "exported with commit": git_commit(),
+        "exported with commit": git_commit(*job.study.files),
         f"{made} on": provenance.get("hardware"),
         "training seed": provenance.get("training_seed"),
         "data": provenance.get("data_hash"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from ddpm.errors import WeightsError
 from ddpm.study.base import Count, Settings, is_runtime_only, shown
@@ -17,8 +17,13 @@ if TYPE_CHECKING:
 MODEL_SETTINGS = "model_settings"
 
 
-class CarriedSettings(Settings):
-    """What a network and its diffusion process are built from, and what they were trained with."""
+class CarriedSettings(BaseModel):
+    """What a network and its diffusion process are built from, and what they were trained with.
+
+    No part of a study, so that no fingerprint depends on its defaults.
+    """
+
+    model_config = Settings.model_config
 
     image_shape: Annotated[list[Count], Field(min_length=3, max_length=3)] = Field(
         [3, 32, 32], description="Channels, height, width."
