@@ -59,7 +59,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
         accuracy=reached,
         settings=fingerprint,
         data_hash=job.data_hash,
-        git_commit=git_commit(),
+        git_commit=git_commit(*study.files),
         hardware=hardware(device),
     )
     save_classifier(path, classifier, record)

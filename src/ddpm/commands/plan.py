@@ -44,7 +44,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     from ddpm.plan.jobs import study_jobs
     from ddpm.plan.report import advice, plan_text
 
-    published = read_published(dependencies.PUBLISHED)
+    published = read_published(dependencies.published_file())
     jobs = study_jobs(study, arguments.target)
     plan = Plan(study, jobs, _speed(study, jobs, arguments))
     text = plan_text(plan, published)

@@ -11,6 +11,7 @@ from ddpm.errors import StudyError
 from ddpm.graph import layout
 from ddpm.records.provenance import git_commit, hardware
 from ddpm.study import Study
+from ddpm.study.carried import carried_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,7 +99,7 @@ def _train(this: TrainingRun, arguments: argparse.Namespace, ranks: Ranks) -> No
     provenance = this.provenance | {
         "study": this.study.name,
         "study_files": this.study.files,
-        "git_commit": git_commit(),
+        "git_commit": git_commit(*this.study.files),
         "execution": str(training.execution),
         "hardware": machine if ranks.count == 1 else f"{ranks.count} processes, each: {machine}",
     }
@@ -128,9 +129,10 @@ def _checkpoints(this: TrainingRun, provenance: dict[str, Any]) -> Checkpoints:
     from ddpm.training.checkpoints import Checkpoints
 
     places = this.checkpoints
+    about = provenance | carried_settings(this.study, this.model)
 
     def keep(step: int, average: Mapping[str, Tensor]) -> None:
-        save_weights(places[step], average, provenance | {"status": TRAINED, "updates": step})
+        save_weights(places[step], average, about | {"status": TRAINED, "updates": step})
         logger.info("wrote %s", places[step])
 
     return Checkpoints(places, keep)

@@ -56,7 +56,11 @@ class Job:
     @property
     def about(self) -> dict[str, Any]:
         """What every result says of itself: fields of `Measurement`."""
-        return {"study": self.study.name, "settings": self.settings, "git_commit": git_commit()}
+        return {
+            "study": self.study.name,
+            "settings": self.settings,
+            "git_commit": git_commit(*self.study.files),
+        }
 
     @functools.cached_property
     def data_hash(self) -> str:

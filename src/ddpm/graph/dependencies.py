@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from ddpm.bundled import bundled
 from ddpm.errors import StudyError
 from ddpm.graph import layout
 from ddpm.network.published.places import Place, find
@@ -34,7 +35,16 @@ def artefact_inputs(study: Study, artefact: str) -> Inputs:
     """
     settings = study.artefacts.chosen[artefact]
     [defined] = [found for found in study.artefacts.definitions if found.name == artefact]
-    return defined.inputs(study, settings)
+    inputs = defined.inputs(study, settings)
+    return {
+        role: [published_file() if file == PUBLISHED else file for file in files]
+        for role, files in inputs.items()
+    }
+
+
+def published_file() -> str:
+    """The published numbers: config/published.csv, or the copy that an installed package has."""
+    return str(bundled(PUBLISHED))
 
 
 def artefact_files(study: Study) -> list[str]:
