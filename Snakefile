@@ -55,6 +55,8 @@ onstart:
     if workflow.is_main_process:
         require_feasible()
         require_alone()
+        if workflow.local_exec:
+            tell_plan()
 
 
 onsuccess:

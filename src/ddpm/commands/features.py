@@ -13,6 +13,8 @@ from ddpm.study import Study
 
 logger = logging.getLogger("ddpm")
 
+GROUP = "evaluate"
+EXAMPLES = ("ddpm features config/demo.yaml",)
 COMPUTES = True
 
 

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("ddpm")
 
+GROUP = "train"
+EXAMPLES = ("ddpm pretrained config/published.yaml --model MODEL",)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the verb's own arguments."""

@@ -14,6 +14,8 @@ from ddpm.study import Study
 
 logger = logging.getLogger("ddpm")
 
+GROUP = "sample"
+EXAMPLES = ("ddpm sample config/demo.yaml --model epsilon_L_simple --shard 0",)
 COMPUTES = True
 
 

@@ -189,6 +189,15 @@ class TrainingRun:
         write_text(path, json.dumps(receipt, indent=1) + "\n")
         return path
 
+    def outcome(self) -> str:
+        """How the run ended, in words: status, steps, the last loss of the curve, and the weights."""
+        about, curve = read_weights(self.weights)[1], read_frame(self.curve)
+        if about["status"] != TRAINED:
+            return str(about["status"])
+        loss = f", loss {curve['loss'].iloc[-1]:.4g}" if len(curve) else ""
+        steps = f"{int(about['updates']):,} steps"
+        return f"{about['status']}, {steps}{loss}, weights {about['weights_hash'][:12]}"
+
     def _set_aside(self, name: str) -> None:
         if (place := set_aside(self.folder, self._path(layout.EARLIER) / name)) is not None:
             logger.info(
