@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import base64
 import dataclasses
 import json
 import re
@@ -21,7 +22,7 @@ from ddpm.artefacts.figures.drawing import build_figure
 from ddpm.artefacts.index_page import index_page
 from ddpm.artefacts.registry import ARTEFACTS
 from ddpm.artefacts.tables.text import width
-from ddpm.commands import index, show, table, verify
+from ddpm.commands import index, metrics, show, table, verify
 from ddpm.errors import DataError
 from ddpm.evaluation.metrics import Metrics, metrics
 from ddpm.graph.dependencies import likelihood_rows, quality_rows
@@ -146,15 +147,43 @@ def page(study: Study) -> str:
 def test_index_shows_tables_and_figures_with_relative_links(study: Study) -> None:
     build(study, "table1", "table2", "table4")
     (HOME / "figures").mkdir()
-    (HOME / "figures/figure13.png").write_bytes(b"png")
-    (HOME / "figures/figure13.pdf").write_bytes(b"pdf")
+    for ending in ("png", "pdf", "json"):
+        (HOME / f"figures/figure13.{ending}").write_bytes(b"content")
     html = page(study)
     assert html.count("<table>") == 3
-    assert '<img src="figures/figure13.png"' in html
+    assert "<h2>Figure 13. Samples</h2>" in html
     assert "3 x 4 samples of eps_simple" in html
-    links = [link for link in re.findall(r'(?:href|src)="([^"]+)"', html) if not link.startswith("#")]
+    links = [link for link in re.findall(r'href="([^"]+)"', html) if not link.startswith("#")]
     assert {"figures/figure13.pdf", "table1.csv", "tables/table1.trace.csv"} <= set(links)
     assert all((HOME / link).exists() for link in links)
+    # Images are in the page, and nothing that it needs lies elsewhere.
+    [image] = re.findall(r'src="([^"]+)"', html)
+    assert image == f"data:image/png;base64,{base64.b64encode(b'content').decode()}"
+    # Notes are folded, and colours follow the reader's choice.
+    assert html.count('<summary>Notes</summary><ul class="notes">') == 3
+    assert "@media (prefers-color-scheme: dark)" in html
+
+
+def test_index_is_headed_by_the_best_numbers_and_their_origin(study: Study) -> None:
+    assert "Made from" not in page(study)
+    metrics.run(study, argparse.Namespace())
+    html = page(study)
+    best = json.loads((HOME / "headline.json").read_text())
+    shown = (
+        f"<dt>Best FID</dt><dd>{best['best_FID']:.2f} <small>against the training images: eps_simple</small>"
+    )
+    assert shown in html
+    assert f"<dt>Best NLL</dt><dd>≤ {best['best_NLL']:.2f} <small>bits/dim" in html
+    # Results of two commits, one of them not clean; the date is that of the commit, and no other is there.
+    commit = "0123456789abcdef"
+    about = json.loads((HOME / "made_from.json").read_text())
+    about["commits"] = {f"{commit} (uncommitted changes)": "2020-06-19", "<b>": ""}
+    (HOME / "made_from.json").write_text(json.dumps(about))
+    words = f"Made from: code {commit[:12]} of 2020-06-19 (uncommitted changes), &lt;b&gt;; hardware a laptop"
+    assert words in page(study)
+    (HOME / "made_from.json").write_text("{")
+    with pytest.raises(DataError, match=r"made_from\.json: damaged.*delete it and run"):
+        page(study)
 
 
 def test_index_leads_to_every_artefact_and_says_how_to_build_what_is_missing(study: Study) -> None:
@@ -203,6 +232,11 @@ def test_every_figure_of_the_demo_has_a_caption() -> None:
         assert words.startswith("The paper: ")
         assert f"Here ({demo.title}): " in words
         assert "{" not in words
+        assert figure.titled(demo).startswith(figure.heading)
+    curves = next(found for found in demo.artefacts.definitions if found.name == "training_curves")
+    assert isinstance(curves, Figure)
+    assert curves.titled(demo) == "Training curves"
+    assert "norm" not in curves.caption(demo)
 
 
 def test_every_artefact_that_a_study_may_build_has_a_heading() -> None:

@@ -16,7 +16,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 PROJECT = [
     *("Snakefile", "dvc.yaml", ".dvcignore", ".gitignore", ".dvc/config", ".dvc/.gitignore"),
-    *("profiles", "workflow", "envs"),
+    *("profiles", "workflow"),
 ]
 ENVIRONMENT = os.environ | {
     "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
@@ -29,7 +29,7 @@ ENVIRONMENT = os.environ | {
 }
 ENVIRONMENT.pop("SNAKEMAKE_PROFILE", None)
 INDEX = "results/demo/index.html"
-TARGETS = ("demo", "results/demo/metrics.json")
+TARGETS = ("demo",)
 WEIGHTS = "results/demo/models/{}/seed0/weights.safetensors"
 # What depends on the settings of one of the two models.
 VARIANT = {
@@ -97,7 +97,7 @@ def make_workspace(folder: Path, remote: Path) -> None:
         shutil.copy(ROOT / "config" / name, folder / "config" / name)
     write_study(folder, tiny_demo())
     run(folder, "git", "init", "--quiet")
-    run(folder, "dvc", "remote", "add", "--quiet", "--force", "local", remote)
+    run(folder, "dvc", "remote", "add", "--quiet", "--default", "store", remote)
     commit(folder, "start")
 
 

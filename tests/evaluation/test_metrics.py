@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from ddpm.evaluation.metrics import checkpoints_plot, metrics, progressive_plot, training_plot
+from ddpm.evaluation.metrics import checkpoints_plot, headline, metrics, progressive_plot, training_plot
 from ddpm.records.measurements import Measurement, write_measurements
 from ddpm.records.traced_files import write_frame
 
@@ -20,7 +20,14 @@ def test_metrics_are_means_over_seeds_of_what_was_trained(tmp_path):
     write_measurements(tmp_path / "rows.parquet", rows)
     files = [str(tmp_path / "rows.parquet")]
     assert metrics(files) == {"m": {"FID_train": 4.0, "IS": 9.0}}
-    assert metrics([]) == {}
+    assert metrics([]) == headline({}) == {}
+    found = {"a": {"FID_train": 4.0, "NLL_test": 3.5}, "b": {"FID_train": 3.0}, "c": {"IS": 9.0}}
+    assert headline(found) == {
+        "best_FID": 3.0,
+        "best_FID_model": "b",
+        "best_NLL": 3.5,
+        "best_NLL_model": "a",
+    }
     assert progressive_plot(files)[["reverse_steps", "FID"]].to_numpy().tolist() == [[10, 100.0]]
 
 

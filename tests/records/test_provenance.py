@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ddpm.records import provenance
-from ddpm.records.provenance import commit_of, git_commit
+from ddpm.records.provenance import commit_date, commit_of, git_commit
 
 CHANGED = " (uncommitted changes)"
 
@@ -99,3 +99,11 @@ def test_what_git_cannot_tell_is_unknown(monkeypatch):
         assert git_commit().startswith("unknown (version ")
     finally:
         git_commit.cache_clear()
+
+
+def test_the_date_of_a_commit_is_its_authors(checkout, monkeypatch):
+    file, commit = checkout
+    monkeypatch.setattr(provenance, "__file__", str(file))
+    for name in (commit, commit + CHANGED):
+        assert commit_date(name) == git(file.parent, "log", "-1", "--format=%as").strip()
+    assert [commit_date(name) for name in ("0" * 40, "abc", "--all", "unknown (version 0)")] == [""] * 4

@@ -11,8 +11,7 @@ rule data:
         manifest=layout.MANIFEST,
     log:
         "{home}/logs/data/{dataset}.log",
-    conda:
-        "../../envs/ddpm.yaml"
+    retries: 0
     params:
         study=study_file,
         settings=lambda w: or_workflow_error(sources.data_settings, study(w), w.dataset),

@@ -11,8 +11,6 @@ rule quality:
         "{home}/logs/quality/{model}.seed{seed}.sampling{sampling}.log",
     benchmark:
         "{home}/benchmarks/quality/{model}.seed{seed}.sampling{sampling}.tsv"
-    conda:
-        "../../envs/ddpm.yaml"
     resources:
         gpu=1,
     params:
@@ -35,8 +33,6 @@ rule progressive:
         "{home}/logs/progressive/{model}.seed{seed}.sampling{sampling}.log",
     benchmark:
         "{home}/benchmarks/progressive/{model}.seed{seed}.sampling{sampling}.tsv"
-    conda:
-        "../../envs/ddpm.yaml"
     resources:
         gpu=1,
     params:
@@ -57,8 +53,6 @@ rule reference:
         "{home}/logs/reference/{dataset}.log",
     benchmark:
         "{home}/benchmarks/reference/{dataset}.tsv"
-    conda:
-        "../../envs/ddpm.yaml"
     resources:
         gpu=1,
     params:
@@ -80,8 +74,6 @@ rule bound:
     benchmark:
         "{home}/benchmarks/bound/{model}.seed{seed}.{split}.shard{shard}.tsv"
     priority: 30
-    conda:
-        "../../envs/ddpm.yaml"
     resources:
         gpu=1,
     params:
@@ -101,8 +93,6 @@ rule likelihood:
         curve=layout.RATE_DISTORTION,
     log:
         "{home}/logs/likelihood/{model}.seed{seed}.{split}.log",
-    conda:
-        "../../envs/ddpm.yaml"
     params:
         study=study_file,
         settings=settings(fingerprint.likelihood_fingerprint, "model"),
@@ -119,8 +109,6 @@ rule neighbours:
         layout.NEIGHBOURS,
     log:
         "{home}/logs/neighbours/{figure}.log",
-    conda:
-        "../../envs/ddpm.yaml"
     resources:
         gpu=1,
     params:

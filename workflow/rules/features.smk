@@ -10,8 +10,6 @@ rule features:
         "{home}/benchmarks/features.tsv"
     # Before training: a classifier that is not good enough is told at once.
     priority: 60
-    conda:
-        "../../envs/ddpm.yaml"
     resources:
         gpu=1,
     params:

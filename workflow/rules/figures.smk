@@ -13,8 +13,7 @@ rule figure:
         trace=layout.FIGURE_TRACE,
     log:
         "{home}/logs/figures/{figure}.log",
-    conda:
-        "../../envs/ddpm.yaml"
+    retries: 0
     params:
         study=study_file,
         settings=settings(fingerprint.artefact_fingerprint, "figure"),

@@ -1,16 +1,17 @@
-# Numbers and curves as JSON and CSV, for `dvc metrics diff` and `dvc plots`.
+# Numbers and curves as JSON and CSV, for `dvc metrics`, `dvc plots` and the page.
 rule metrics:
     input:
         unpack(lambda w: dependencies.awaited_inputs(dependencies.metrics_inputs(study(w)))),
     output:
         metrics=layout.METRICS,
+        headline=layout.HEADLINE,
+        made_from=layout.MADE_FROM,
         training=layout.TRAINING_PLOT,
         progressive=layout.PROGRESSIVE_PLOT,
         checkpoints=layout.CHECKPOINTS_PLOT,
     log:
         "{home}/logs/metrics.log",
-    conda:
-        "../../envs/ddpm.yaml"
+    retries: 0
     params:
         study=study_file,
     shell:

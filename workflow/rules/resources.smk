@@ -1,5 +1,7 @@
 # Files fetched from the network, the same for all studies: those of config/resources.yaml and of Hugging Face.
-# A download that breaks off leaves `<name>.part` beside its output, which Snakemake leaves alone.
+# A download that breaks off leaves `<name>.part` beside its output, which Snakemake leaves alone. The verb tries all mirrors
+# several times. So the job has no `retries`, which a cluster's profile sets for training beyond the walltime; nor have
+# the other jobs that run on the login node, as their errors are of settings or files and would come again.
 
 
 # `update` keeps a file that is there until the verb has checked it: where there is no network it could not come back.
@@ -10,8 +12,7 @@ rule fetch:
         "resources/.logs/{file}.log",
     wildcard_constraints:
         file=or_workflow_error(locating.fetched_names),
-    conda:
-        "../../envs/ddpm.yaml"
+    retries: 0
     params:
         sha256=lambda w: or_workflow_error(locating.expected_sha256, layout.RESOURCE.format(file=w.file)),
     shell:

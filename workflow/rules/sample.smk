@@ -9,8 +9,6 @@ rule sample:
     benchmark:
         "{home}/benchmarks/sample/{model}.seed{seed}.sampling{sampling}.shard{shard}.tsv"
     priority: 30
-    conda:
-        "../../envs/ddpm.yaml"
     resources:
         gpu=1,
     params:
@@ -29,8 +27,6 @@ rule chain:
         layout.CHAINS,
     log:
         "{home}/logs/chains/{figure}.log",
-    conda:
-        "../../envs/ddpm.yaml"
     resources:
         gpu=1,
     params:

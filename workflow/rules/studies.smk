@@ -30,8 +30,9 @@ def study_file(wildcards):
 
 
 def targets(home):
-    """All tables and figures of a study, and its index page."""
-    return dependencies.artefact_files(study_in(home)) + [layout.INDEX.format(home=home)]
+    """All tables and figures of a study, its numbers for DVC, and its index page."""
+    others = [layout.METRICS, layout.INDEX]
+    return dependencies.artefact_files(study_in(home)) + [file.format(home=home) for file in others]
 
 
 def studies_of_ones_own():

@@ -11,8 +11,7 @@ rule table:
         html=layout.TABLE_HTML,
     log:
         "{home}/logs/tables/{table}.log",
-    conda:
-        "../../envs/ddpm.yaml"
+    retries: 0
     params:
         study=study_file,
         settings=settings(fingerprint.artefact_fingerprint, "table"),
@@ -22,13 +21,12 @@ rule table:
 
 rule index:
     input:
-        lambda w: dependencies.artefact_files(study(w)),
+        lambda w: dependencies.page_files(study(w)),
     output:
         layout.INDEX,
     log:
         "{home}/logs/index.log",
-    conda:
-        "../../envs/ddpm.yaml"
+    retries: 0
     params:
         study=study_file,
         settings=settings(fingerprint.index_fingerprint),

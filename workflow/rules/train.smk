@@ -14,8 +14,6 @@ rule train:
     benchmark:
         "{home}/benchmarks/train/{model}.seed{seed}.tsv"
     priority: 50
-    conda:
-        "../../envs/ddpm.yaml"
     resources:
         gpu=1,
         processes=1,  # that train together, one a GPU; no matter of the result, and changing it reruns nothing
@@ -40,8 +38,6 @@ rule checkpoint:
     benchmark:
         "{home}/benchmarks/checkpoint/{model}.seed{seed}.step{step}.tsv"
     priority: 40
-    conda:
-        "../../envs/ddpm.yaml"
     resources:
         gpu=1,
     params:
@@ -60,8 +56,7 @@ rule choose:
         layout.CHOSEN,
     log:
         "{home}/logs/choose/{model}.seed{seed}.log",
-    conda:
-        "../../envs/ddpm.yaml"
+    retries: 0
     params:
         study=study_file,
         settings=settings(fingerprint.weights_fingerprint, "model"),
@@ -77,8 +72,7 @@ rule pretrained:
         layout.IMPORTED,
     log:
         "{home}/logs/pretrained/{model}.seed{seed}.log",
-    conda:
-        "../../envs/ddpm.yaml"
+    retries: 0
     params:
         study=study_file,
         settings=settings(fingerprint.weights_fingerprint, "model"),

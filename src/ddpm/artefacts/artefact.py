@@ -128,6 +128,11 @@ class Figure(Artefact):
     of_images: bool = False
     draw: Callable[[Study, Any, Inputs, str], matplotlib.figure.Figure]
 
+    def titled(self, study: Study) -> str:
+        """Its name and what it shows, for a heading above it."""
+        subject = self.subject.format(**self._values(study))
+        return subject if subject == self.heading else f"{self.heading}. {subject}"
+
     def drawn_heading(self, study: Study, title: str) -> str:
         """What the figure shows, of which study by its title, and of which model if it is one."""
         models = study.artefacts.models_of(self.name)

@@ -1,12 +1,14 @@
-"""The page that shows a study's tables and figures."""
+"""The page that shows a study's tables and figures: one file that holds its images, and can be sent alone."""
 
 from __future__ import annotations
 
+import base64
 import os
 from html import escape
 from pathlib import Path
 
 from ddpm.artefacts.artefact import Artefact, Figure
+from ddpm.artefacts.page_header import page_header
 from ddpm.artefacts.tables.html import body_of, text, to_page
 from ddpm.graph import layout
 from ddpm.study import Study
@@ -17,25 +19,37 @@ _TABLE_FILES = {
     "Markdown": layout.TABLE_MARKDOWN,
     "trace of every measured number": layout.TABLE_TRACE,
 }
+_FIGURE_FILES = {
+    "PNG": layout.FIGURE_PNG,
+    "PDF": layout.FIGURE_PDF,
+    "trace of what it was drawn from": layout.FIGURE_TRACE,
+}
 
 
 def index_page(study: Study) -> str:
     """The page as HTML, its links relative to its folder; what is not built yet says how to build it.
 
     Raises:
-        OSError: a table's page cannot be read.
+        DataError: a file with the best numbers or their origin is damaged.
+        OSError: a table's page or a figure cannot be read.
     """
     shown = study.artefacts.definitions
-    links = "\n".join(f'<a href="#{artefact.name}">{escape(artefact.heading)}</a>' for artefact in shown)
+    links = "\n".join(f'<a href="#{artefact.name}">{text(_title(study, artefact))}</a>' for artefact in shown)
     body = [
         f"<h1>{escape(study.title)}</h1>",
         f"<p>The tables and figures of <em>{escape(_PAPER)}</em>, rebuilt by the study "
         f"{_files(study)}. Numbers quoted from the paper are marked as published; all "
         "others were measured here, and each table's trace lists the measurements behind its numbers.</p>",
+        page_header(study),
         f"<nav>\n{links}\n</nav>",
         *(_figure(study, found) if isinstance(found, Figure) else _table(study, found) for found in shown),
     ]
     return to_page(study.title, "\n".join(body))
+
+
+def _title(study: Study, artefact: Artefact) -> str:
+    """Its number, and of a figure what it shows; a table says that itself."""
+    return artefact.titled(study) if isinstance(artefact, Figure) else artefact.heading
 
 
 def _files(study: Study) -> str:
@@ -46,32 +60,43 @@ def _files(study: Study) -> str:
 def _table(study: Study, table: Artefact) -> str:
     page = layout.path(layout.TABLE_HTML, study.name, table=table.name)
     if not page.exists():
-        return _missing(table, layout.path(layout.TABLE, study.name, table=table.name))
+        return _missing(
+            _title(study, table), table.name, layout.path(layout.TABLE, study.name, table=table.name)
+        )
     links = ", ".join(
         f'<a href="{_href(study, layout.path(pattern, study.name, table=table.name))}">{words}</a>'
         for words, pattern in _TABLE_FILES.items()
     )
     content = body_of(page.read_text(encoding="utf-8"))
-    return f'<div id="{table.name}">\n{content}\n<p class="files">As a file: {links}.</p>\n</div>'
+    return f'<div id="{table.name}">\n{content}\n{_beside(links)}\n</div>'
 
 
 def _figure(study: Study, figure: Figure) -> str:
     png = layout.path(layout.FIGURE_PNG, study.name, figure=figure.name)
     if not png.exists():
-        return _missing(figure, png)
-    pdf = _href(study, layout.path(layout.FIGURE_PDF, study.name, figure=figure.name))
+        return _missing(_title(study, figure), figure.name, png)
     words = figure.caption(study)
+    image = base64.b64encode(png.read_bytes()).decode("ascii")
+    links = ", ".join(
+        f'<a href="{_href(study, layout.path(pattern, study.name, figure=figure.name))}">{words}</a>'
+        for words, pattern in _FIGURE_FILES.items()
+    )
     return (
-        f'<figure id="{figure.name}">\n<h2>{escape(figure.heading)}</h2>\n'
-        f'<a href="{pdf}"><img src="{_href(study, png)}" alt="{escape(words)}"></a>\n'
-        f'<figcaption>{text(words)} <a href="{pdf}">PDF</a></figcaption>\n</figure>'
+        f'<figure id="{figure.name}">\n<h2>{text(_title(study, figure))}</h2>\n'
+        f'<img src="data:image/png;base64,{image}" alt="{escape(words)}">\n'
+        f"<figcaption>{text(words)}</figcaption>\n{_beside(links)}\n</figure>"
     )
 
 
-def _missing(artefact: Artefact, target: Path) -> str:
+def _beside(links: str) -> str:
+    """Links to an artefact's files, which are of use where the page lies among them."""
+    return f"<details><summary>Files</summary>Beside this page: {links}.</details>"
+
+
+def _missing(title: str, name: str, target: Path) -> str:
     command = escape(f"snakemake {target.as_posix()}")
     return (
-        f'<div id="{artefact.name}">\n<h2>{escape(artefact.heading)}</h2>\n'
+        f'<div id="{name}">\n<h2>{text(title)}</h2>\n'
         f'<p class="missing">Not built yet: run <code>{command}</code>.</p>\n</div>'
     )
 

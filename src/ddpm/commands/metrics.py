@@ -1,4 +1,4 @@
-"""Write the numbers and curves of the study that DVC compares between versions (JSON and CSV)."""
+"""Write the numbers and curves of the study that DVC compares and the page shows (JSON and CSV)."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(study: Study, arguments: argparse.Namespace) -> None:
-    """Writes metrics.json and plots/*.csv of the study."""
+    """Writes metrics.json, headline.json, made_from.json and plots/*.csv of the study."""
     from ddpm.artefacts.current import require_current
     from ddpm.evaluation import metrics
+    from ddpm.evaluation.made_from import made_from
     from ddpm.records.files import write_text
 
     inputs = metrics_inputs(study)
@@ -33,9 +34,15 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
         layout.TRAINING_PLOT: metrics.training_plot(inputs["curves"]).to_csv(index=False),
         layout.PROGRESSIVE_PLOT: metrics.progressive_plot(inputs["progressive"]).to_csv(index=False),
         layout.CHECKPOINTS_PLOT: metrics.checkpoints_plot(inputs["checkpoints"]).to_csv(index=False),
-        layout.METRICS: json.dumps(numbers, indent=2, sort_keys=True) + "\n",
+        layout.METRICS: _json(numbers),
+        layout.HEADLINE: _json(metrics.headline(numbers)),
+        layout.MADE_FROM: _json(made_from([file for files in inputs.values() for file in files])),
     }
     for pattern, content in contents.items():
         path = layout.path(pattern, study.name)
         write_text(path, content)
         logger.info("wrote %s", path)
+
+
+def _json(content: object) -> str:
+    return json.dumps(content, indent=2, sort_keys=True) + "\n"

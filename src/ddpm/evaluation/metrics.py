@@ -37,6 +37,25 @@ def metrics(files: Sequence[str]) -> Metrics:
     return found
 
 
+def headline(found: Metrics) -> dict[str, float | str]:
+    """The best numbers of a study, few enough to read in a line of `dvc metrics show`.
+
+    Args:
+        found: as `metrics` returns it.
+
+    Returns:
+        best_FID (against the training images) and best_NLL (bits/dim, test split), each with its model
+        beside it under best_FID_model and best_NLL_model; a number that no model has is left out.
+    """
+    best: dict[str, float | str] = {}
+    for name, key in (("best_FID", "FID_train"), ("best_NLL", "NLL_test")):
+        values = {model: numbers[key] for model, numbers in found.items() if key in numbers}
+        if values:
+            model = min(values, key=values.__getitem__)
+            best |= {name: values[model], f"{name}_model": model}
+    return best
+
+
 def training_plot(files: Sequence[str]) -> pd.DataFrame:
     """Columns run ("<model> seed <n>"), step, loss, gradient_norm: all training curves."""
     frames = []

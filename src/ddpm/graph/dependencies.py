@@ -58,6 +58,11 @@ def artefact_files(study: Study) -> list[str]:
     return tables + figures
 
 
+def page_files(study: Study) -> list[str]:
+    """What the page is made of: all tables and figures, the best numbers, and where they come from."""
+    return [*artefact_files(study), fill(layout.HEADLINE, study), fill(layout.MADE_FROM, study)]
+
+
 def chain_inputs(study: Study, figure: str) -> list[str]:
     """What the chains of figures 2, 7, 8 and 9 start from: weights, and the data set for its images."""
     model = study.artefacts.models_of(figure)[0]

@@ -56,8 +56,10 @@ LIKELIHOOD_ROWS = "{home}/measurements/likelihood/{model}/seed{seed}/{split}.par
 REFERENCE_ROWS = "{home}/measurements/reference/{dataset}.parquet"
 MEASUREMENTS = frozenset({CHECKPOINT_ROWS, QUALITY_ROWS, PROGRESSIVE_ROWS, LIKELIHOOD_ROWS, REFERENCE_ROWS})
 
-# For `dvc metrics diff` and `dvc plots`.
+# For `dvc metrics`, `dvc plots` and the page.
 METRICS = "{home}/metrics.json"
+HEADLINE = "{home}/headline.json"
+MADE_FROM = "{home}/made_from.json"
 TRAINING_PLOT = "{home}/plots/training.csv"
 PROGRESSIVE_PLOT = "{home}/plots/progressive.csv"
 CHECKPOINTS_PLOT = "{home}/plots/checkpoints.csv"

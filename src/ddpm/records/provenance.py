@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import platform
+import re
 import subprocess
 from pathlib import Path
 
@@ -53,6 +54,21 @@ def _is_committed(file: Path) -> bool:
     except (OSError, subprocess.CalledProcessError):
         return False
     return not status
+
+
+def commit_date(commit: str) -> str:
+    """The date of a commit of this project's code as YYYY-MM-DD, in its author's time zone; "" if unknown.
+
+    Args:
+        commit: as `git_commit` writes it.
+    """
+    name = commit.partition(" ")[0]
+    if not re.fullmatch(r"[0-9a-f]{40,64}", name):
+        return ""
+    try:
+        return _git(Path(__file__), "show", "--no-patch", "--format=%as", name)
+    except (OSError, subprocess.CalledProcessError):
+        return ""
 
 
 def _git(file: Path, *arguments: str) -> str:

@@ -125,6 +125,6 @@ FIGURE = artefact.Figure(
     inputs=_inputs,
     subject="Training curves",
     paper="no such figure",
-    here="loss and gradient norm over training, for {models}",
+    here="loss over training, for {models}",
     draw=_draw,
 )
