@@ -24,7 +24,7 @@ from ddpm.artefacts.registry import ARTEFACTS
 from ddpm.artefacts.tables.text import width
 from ddpm.commands import index, metrics, show, table, verify
 from ddpm.errors import DataError
-from ddpm.evaluation.metrics import Metrics, metrics
+from ddpm.evaluation import metrics as evaluated
 from ddpm.graph.dependencies import likelihood_rows, quality_rows
 from ddpm.graph.fingerprint import index_fingerprint
 from ddpm.records.files import sha256
@@ -111,8 +111,8 @@ def test_show_fits_a_terminal_and_ends_with_the_models_numbers(
     assert f"<= {numbers['NLL_test']:.2f}" in row
 
 
-def metrics_of(study: Study) -> Metrics:
-    return metrics([*quality_rows(study, study.models), *likelihood_rows(study, study.models)])
+def metrics_of(study: Study) -> evaluated.Metrics:
+    return evaluated.metrics([*quality_rows(study, study.models), *likelihood_rows(study, study.models)])
 
 
 def test_show_as_json(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
