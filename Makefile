@@ -39,8 +39,8 @@ $(DEVELOPMENT): $(INSTALLED) envs/development.txt
 	@touch $@
 
 demo: $(INSTALLED)
-	snakemake --quiet host reason rules
-	ddpm show config/demo.yaml
+	@start=$$(date +%s); snakemake && ddpm show config/demo.yaml && \
+		echo "elapsed  $$((($$(date +%s) - start) / 60)) min $$((($$(date +%s) - start) % 60)) s: this run of make demo"
 
 # Two workers share the cores: a thread each.
 PYTEST := OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile

@@ -42,7 +42,7 @@ wildcard_constraints:
     shard=r"\d+",
     split="train|test",
     step=r"\d+",
-    table=r"table\d+|text_numbers|comparison",
+    table=r"table\d+|text_numbers|comparison|models",
     figure=r"figure\d+|training_curves|checkpoints",
 
 
@@ -55,6 +55,8 @@ onstart:
     if workflow.is_main_process:
         require_feasible()
         require_alone()
+        if workflow.local_exec:
+            tell_plan()
 
 
 onsuccess:

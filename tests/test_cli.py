@@ -1,11 +1,14 @@
 """The `ddpm` command: every verb explains itself, and mistakes end at once with what to do."""
 
+import io
 import logging
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,7 +18,7 @@ import torch
 from safetensors.torch import load_file
 
 import ddpm.commands.data
-from ddpm.cli import main, verbs
+from ddpm.cli import _overview, _parser, main, verbs
 from ddpm.errors import DataError
 from ddpm.progress import Progress
 
@@ -46,13 +49,51 @@ def sample() -> int:
     return main(["sample", "config/short.yaml", "--model", "epsilon_L_simple"])
 
 
-def test_every_verb_has_help(capsys):
+def test_every_verb_has_help_and_an_example_that_parses(capsys):
     assert {"fetch", "train", "table", "show"} < verbs().keys()
-    for verb in verbs():
+    for verb, module in verbs().items():
         with pytest.raises(SystemExit) as ended:
             main([verb, "--help"])
         assert ended.value.code == 0
-        assert "study file" in capsys.readouterr().out
+        said = capsys.readouterr().out
+        assert "study file" in said
+        assert module.EXAMPLES, verb
+        for example in module.EXAMPLES:
+            program, *words = example.split()
+            assert f"  {example}\n" in said
+            assert (program, words[0]) == ("ddpm", verb)
+            _parser(verbs()).parse_args(words)
+
+
+def test_the_help_shows_every_verb_in_its_group_and_the_version(capsys, monkeypatch):
+    modules = verbs()
+    monkeypatch.delattr(modules["prune"], "GROUP")
+    monkeypatch.setattr(modules["prune"], "__doc__", "No group.")
+    told = _overview(modules)
+    assert told.index("\ndata:\n") < told.index("\ntrain:\n") < told.index("\nevaluate:\n")
+    assert re.search(r"\nother:\n  prune +No group\.\n", told)
+    for name in modules:
+        assert re.search(rf"^  {name} ", told, re.MULTILINE), name
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out == f"ddpm {ddpm.__version__}\n"
+
+
+def test_completion_or_what_to_install_for_it(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "shtab", SimpleNamespace(complete=_listed_verbs))
+    with pytest.raises(SystemExit):
+        main(["--print-completion", "bash"])
+    assert {"train", "quality"} < set(capsys.readouterr().out.split()[1:])
+    monkeypatch.setitem(sys.modules, "shtab", None)
+    with pytest.raises(SystemExit) as ended:
+        main(["--print-completion", "bash"])
+    assert ended.value.code == 2
+    assert "pip install shtab" in capsys.readouterr().err
+
+
+def _listed_verbs(parser, shell) -> str:
+    """As shtab finds them: a verb without help is none for it."""
+    return " ".join([shell, *re.findall(r"^    (\w+) ", parser.format_help(), re.MULTILINE)])
 
 
 def test_help_is_quick():
@@ -108,6 +149,30 @@ def test_training_twice_does_nothing_and_weights_of_other_settings_are_refused(s
     short.write_text(settings.replace("channels: 8", "channels: 16"))
     assert sample() == 2
     assert "weights of another network" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("short")
+def test_tensorboard_where_it_is_installed(capsys, monkeypatch):
+    """A stand-in: the package is no requirement. The weights are those of a run without it."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert train("--tensorboard", "runs") == 2
+    assert "pip install tensorboard" in capsys.readouterr().err
+    assert not RUN.exists()
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: True)
+    points, folders = [], []
+
+    def writer(folder):
+        folders.append(folder)
+        return SimpleNamespace(add_scalar=lambda *point: points.append(point), flush=lambda: None)
+
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", SimpleNamespace(SummaryWriter=writer))
+    assert train("--tensorboard", "runs") == 0
+    content = WEIGHTS.read_bytes()
+    assert folders == ["runs/short/epsilon_L_simple.seed0"]
+    assert [step for name, _, step in points if name == "loss"] == [2, 4, 6]
+    assert {name for name, _, _ in points} == {"loss", "gradient_norm", "learning_rate"}
+    assert train("--restart") == 0
+    assert WEIGHTS.read_bytes() == content
 
 
 @pytest.mark.usefixtures("short")
@@ -199,19 +264,34 @@ def test_progress_line(monkeypatch):
     assert progress.line().endswith("done in 1 h 00 min")
 
 
-def test_progress_in_a_log_is_a_line_now_and_then(monkeypatch):
-    lines = []
-    monkeypatch.setattr(logging.getLogger("ddpm"), "info", lines.append)
+@pytest.mark.parametrize(("terminal", "quiet"), [(True, False), (False, False), (True, True)])
+def test_a_log_has_the_lines_of_progress_and_a_terminal_the_bar(terminal, quiet, tmp_path, monkeypatch):
+    """Also where a bar is drawn, whose loss an 80-column screen shows; --quiet shows problems alone."""
+    screen = io.StringIO()
+    screen.isatty = lambda: terminal  # type: ignore[method-assign]
+    monkeypatch.setattr("sys.stderr", screen)
     monkeypatch.setattr("ddpm.progress.SECONDS_BETWEEN_LINES", 0.0)
-    with Progress("work", 3, "pieces") as progress:
-        for _ in range(3):
-            progress.advance()
-    assert [line.split(",")[0] for line in lines] == [f"work: {done}/3 pieces" for done in (1, 2, 3)]
-    monkeypatch.setattr("ddpm.progress.SECONDS_BETWEEN_LINES", 60.0)
-    with Progress("quick work", 3, "pieces") as progress:
-        for _ in range(3):
-            progress.advance()
-    assert [line.split(",")[0] for line in lines[3:]] == ["quick work: 3/3 pieces"]
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def work(arguments):
+        with Progress("train epsilon_L_simple seed 0", 1100, "steps") as progress:
+            for _ in range(11):
+                time.sleep(0.02)  # tqdm draws ten times a second
+                progress.advance(100, "loss 0.1234")
+        logging.getLogger("ddpm").warning("a warning")
+
+    monkeypatch.setattr("ddpm.commands.fetch.run", work)
+    assert main(["fetch", "x", "--log", str(tmp_path / "x.log"), *["--quiet"] * quiet]) == 0
+    log = (tmp_path / "x.log").read_text()
+    assert "seed 0: 200/1,100 steps, " in log
+    assert ", loss 0.1234" in log
+    assert "1,100/1,100 steps" in log
+    shown = screen.getvalue()
+    assert "a warning" in shown
+    assert ("200/1,100 steps" in shown) == (not terminal and not quiet)
+    assert ("\r" in shown) == (terminal and not quiet)
+    assert bool(re.search(r"\d\d:\d\d left, loss 0.1234", shown)) == (terminal and not quiet)
+    assert ("1,100/1,100 steps" in shown) == (not quiet)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

@@ -7,15 +7,21 @@ import contextlib
 import importlib
 import logging
 import pkgutil
+import shutil
 import signal
 import sys
+import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType, ModuleType
+from typing import Any
 
+import ddpm
 from ddpm import commands
+from ddpm.completion import add_completion
 from ddpm.device import add_device_arguments, exceeded_memory, prepare_device
 from ddpm.errors import DDPMError, OutputError
+from ddpm.progress import Screen
 from ddpm.study import load_study
 
 logger = logging.getLogger("ddpm")
@@ -27,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     modules = verbs()
     options = _parser(modules).parse_args(arguments)
     try:
-        _start_logging(options.log)
+        _start_logging(options.log, options.quiet)
         with _leaving_on_signals():
             _run(modules[options.verb], options)
         return 0
@@ -94,27 +100,61 @@ def _computes(verb: ModuleType) -> bool:
     return getattr(verb, "COMPUTES", False)
 
 
-def _parser(modules: dict[str, ModuleType]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="ddpm", description=__doc__)
+def _parser(modules: dict[str, ModuleType], listed: bool = False) -> argparse.ArgumentParser:
+    """The parser of all verbs. If they are listed, its help shows each a second time, and shtab finds it."""
+    form = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        prog="ddpm", description=__doc__, epilog=_overview(modules), formatter_class=form
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {ddpm.__version__}")
+    add_completion(parser, lambda: _parser(modules, listed=True))
+    # The epilog lists the verbs, in groups.
     subparsers = parser.add_subparsers(dest="verb", required=True, metavar="verb")
     for name, module in modules.items():
-        summary = (module.__doc__ or "").strip().partition("\n")[0]
-        verb = subparsers.add_parser(name, help=summary, description=module.__doc__)
+        epilog = "\n  ".join(["example:", *_examples(module)]) if _examples(module) else None
+        known: dict[str, Any] = {"help": _summary(module)} if listed else {}
+        verb = subparsers.add_parser(
+            name, description=module.__doc__, epilog=epilog, formatter_class=form, **known
+        )
         if _needs_study(module):
             verb.add_argument("study", type=Path, help="the study file, for example config/demo.yaml")
         verb.add_argument("--log", type=Path, help="also write messages and progress to this file")
+        verb.add_argument("--quiet", action="store_true", help="show warnings and errors alone, and no bars")
         if _computes(module):
             add_device_arguments(verb)
         module.add_arguments(verb)
     return parser
 
 
-def _start_logging(log: Path | None) -> None:
+def _examples(verb: ModuleType) -> Sequence[str]:
+    return getattr(verb, "EXAMPLES", ())
+
+
+def _summary(verb: ModuleType) -> str:
+    return (verb.__doc__ or "").strip().partition("\n")[0]
+
+
+def _overview(modules: dict[str, ModuleType]) -> str:
+    """The verbs with their summaries, in groups in the order of the work; those of no group last."""
+    groups: dict[str, list[str]] = {group: [] for group in commands.GROUPS}
+    columns = shutil.get_terminal_size().columns
+    for name, module in modules.items():
+        lines = textwrap.wrap(
+            f"{name:<12} {_summary(module)}", max(40, columns - 4), subsequent_indent=" " * 13
+        )
+        groups.setdefault(getattr(module, "GROUP", "other"), []).append(
+            textwrap.indent("\n".join(lines), "  ")
+        )
+    shown = [f"{group}:\n" + "\n".join(verbs) for group, verbs in groups.items() if verbs]
+    return "\n\n".join([*shown, "`ddpm <verb> --help` says more, with an example."])
+
+
+def _start_logging(log: Path | None, quiet: bool) -> None:
     logger.setLevel(logging.INFO)
     logger.propagate = False
     if hasattr(sys.stderr, "reconfigure"):
         sys.stderr.reconfigure(errors="backslashreplace")
-    logger.handlers = [_handler(logging.StreamHandler(sys.stderr), "%(message)s")]
+    logger.handlers = [_handler(Screen(quiet), "%(message)s")]
     if log is not None:
         try:
             log.parent.mkdir(parents=True, exist_ok=True)

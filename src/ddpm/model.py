@@ -16,6 +16,7 @@ from ddpm.network.weights import load_weights
 
 if TYPE_CHECKING:
     from ddpm.study import Study
+    from ddpm.study.models import DiffusionSettings, NetworkSettings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,22 +31,34 @@ class TrainedModel:
 def build_network(study: Study, model: str, seed: int) -> UNet:
     """The model's U-Net with initial weights drawn from the seed, on the CPU."""
     settings = study.model(model)
+    shape = study.datasets[settings.dataset].image_shape
+    return network_of(shape, settings.network, settings.diffusion, seed)
+
+
+def network_of(
+    image_shape: tuple[int, int, int], network: NetworkSettings, diffusion: DiffusionSettings, seed: int
+) -> UNet:
+    """A U-Net for images (C, H, W), with initial weights drawn from the seed, on the CPU."""
     return UNet(
-        study.datasets[settings.dataset].image_shape,
-        channels=settings.network.channels,
-        channel_multipliers=settings.network.channel_multipliers,
-        residual_blocks=settings.network.residual_blocks,
-        attention_resolutions=settings.network.attention_resolutions,
-        dropout=settings.network.dropout,
-        groups=settings.network.groups,
-        output_multiple=2 if settings.diffusion.variance == "learned" else 1,
+        image_shape,
+        channels=network.channels,
+        channel_multipliers=network.channel_multipliers,
+        residual_blocks=network.residual_blocks,
+        attention_resolutions=network.attention_resolutions,
+        dropout=network.dropout,
+        groups=network.groups,
+        output_multiple=2 if diffusion.variance == "learned" else 1,
         seed=seed,
     )
 
 
 def build_diffusion(study: Study, model: str) -> GaussianDiffusion:
     """The model's diffusion process, on the CPU."""
-    settings = study.model(model).diffusion
+    return diffusion_of(study.model(model).diffusion)
+
+
+def diffusion_of(settings: DiffusionSettings) -> GaussianDiffusion:
+    """A diffusion process, on the CPU."""
     betas = beta_schedule(settings.schedule, settings.beta_start, settings.beta_end, settings.timesteps)
     return GaussianDiffusion(betas, settings.prediction, settings.variance)
 

@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal, a line now and then in a log."""
+"""Progress of long work: a bar on a terminal, and a line now and then in a log."""
 
 from __future__ import annotations
 
@@ -6,11 +6,41 @@ import logging
 import sys
 import time
 from types import TracebackType
+from typing import Any
 
 from tqdm import tqdm
 
 logger = logging.getLogger("ddpm")
 SECONDS_BETWEEN_LINES = 10.0
+# The bar gives way to the loss on a narrow terminal, not the loss to the bar.
+_BAR = "{desc}: {n_fmt}/{total_fmt} {bar} {remaining} left{postfix}"
+
+
+class Screen(logging.Handler):
+    """Writes messages to standard error, above the bars that are drawn there.
+
+    Args:
+        quiet: write warnings and errors alone, and draw no bars.
+    """
+
+    def __init__(self, quiet: bool = False) -> None:
+        super().__init__(logging.WARNING if quiet else logging.INFO)
+        self.bars = sys.stderr.isatty() and not quiet
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes a message; a line of progress only where no bar shows the same."""
+        if self.bars and getattr(record, "is_progress", False):
+            return
+        try:
+            tqdm.write(self.format(record), file=sys.stderr)
+            sys.stderr.flush()
+        except Exception:
+            self.handleError(record)
+
+
+def _draws_bars() -> bool:
+    screens = [handler for handler in logger.handlers if isinstance(handler, Screen)]
+    return screens[0].bars if screens else sys.stderr.isatty()
 
 
 class Progress:
@@ -27,8 +57,8 @@ class Progress:
         self.title, self.total, self.unit, self.done = title, total, unit, done
         self._first = done
         self._started = self._last_line = time.monotonic()
-        one = unit.removesuffix("s")
-        self._bar = tqdm(total=total, initial=done, desc=title, unit=one) if sys.stderr.isatty() else None
+        bar: dict[str, Any] = {"desc": title, "bar_format": _BAR, "dynamic_ncols": True, "leave": False}
+        self._bar = tqdm(total=total, initial=done, **bar) if _draws_bars() else None
 
     def __enter__(self) -> Progress:
         return self
@@ -38,7 +68,8 @@ class Progress:
     ) -> None:
         if self._bar is not None:
             self._bar.close()
-        elif kind is None:
+        if kind is None:
+            # The last line stays on the screen where the bar was.
             logger.info(self.line())
 
     def advance(self, amount: int = 1, note: str = "") -> None:
@@ -47,9 +78,9 @@ class Progress:
         if self._bar is not None:
             self._bar.set_postfix_str(note, refresh=False)
             self._bar.update(amount)
-        elif time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES and self.done < self.total:
+        if time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES and self.done < self.total:
             self._last_line = time.monotonic()
-            logger.info(self.line(note))
+            logger.info(self.line(note), extra={"is_progress": True})
 
     def line(self, note: str = "") -> str:
         """One line: title, done / total, rate, and time left or time taken."""

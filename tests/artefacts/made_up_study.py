@@ -40,6 +40,7 @@ sampling: {{images: 1000, seeds: [0, 7]}}
 quality:
   features: {{kind: classifier, dataset: tiny}}
 artefacts:
+  models: null
   table1: {{L: eps_fixed, L_simple: eps_simple}}
   table2:
     mu_tilde_L_learned: mu_learned

@@ -24,6 +24,8 @@ from ddpm.artefacts.registry import ARTEFACTS
 from ddpm.artefacts.tables.text import width
 from ddpm.commands import index, metrics, show, table, verify
 from ddpm.errors import DataError
+from ddpm.evaluation import metrics as evaluated
+from ddpm.graph.dependencies import likelihood_rows, quality_rows
 from ddpm.graph.fingerprint import index_fingerprint
 from ddpm.records.files import sha256
 from ddpm.records.measurements import Measurement, read_measurements, write_measurements
@@ -47,7 +49,7 @@ def build(study: Study, *names: str) -> None:
 
 
 def shown(study: Study, capsys: pytest.CaptureFixture[str]) -> str:
-    show.run(study, argparse.Namespace())
+    show.run(study, argparse.Namespace(json=False))
     return capsys.readouterr().out
 
 
@@ -84,6 +86,45 @@ def test_show_prints_what_exists_within_100_columns(study: Study, capsys: pytest
     assert "results/made_up/index.html (not built yet)" in text
 
 
+@pytest.mark.parametrize("columns", [70, 80, 120])
+def test_show_fits_a_terminal_and_ends_with_the_models_numbers(
+    columns: int, study: Study, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is too wide goes on below; the last screen of 24 lines has all models, the page and the time."""
+    build(study, "table1", "table2")
+    path = HOME / "benchmarks/train/eps_fixed.seed0.tsv"
+    path.parent.mkdir(parents=True)
+    path.write_text("s\th:m:s\n120.0\t0:02:00\n")
+    (path.parent / "torn.tsv").write_text("s\n-\n")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    text = shown(study, capsys)
+    assert all(width(line) <= columns for line in text.split("\n"))
+    for column in ("KID", "Precision", "Recall"):
+        assert column in text
+    last = text.split("\n")[-24:]
+    assert "page     results/made_up/index.html (not built yet)" in last
+    assert "time     2 min: the jobs that compute, one after another" in last
+    (row,) = (line for line in last if line.startswith("eps_fixed "))
+    numbers = metrics_of(study)["eps_fixed"]
+    assert row.split()[1:4] == [f"{numbers[key]:.2f}" for key in ("FID_train", "FID_test", "IS")]
+    assert f"<= {numbers['NLL_test']:.2f}" in row
+
+
+def metrics_of(study: Study) -> evaluated.Metrics:
+    return evaluated.metrics([*quality_rows(study, study.models), *likelihood_rows(study, study.models)])
+
+
+def test_show_as_json(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
+    build(study, "table2")
+    show.run(study, argparse.Namespace(json=True))
+    found = json.loads(capsys.readouterr().out)
+    assert found["models"] == metrics_of(study)
+    assert found["tables"]["table1"] is None
+    assert {row["row"] for row in found["tables"]["table2"]} >= {"epsilon_L_fixed"}
+    assert (found["study"], found["page"], found["figures"]) == ("made_up", None, {})
+
+
 def test_show_needs_no_measurements(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
     build(study, "table4")
     for path in HOME.rglob("*.parquet"):
@@ -95,7 +136,7 @@ def test_show_names_a_damaged_table(study: Study) -> None:
     (HOME / "tables").mkdir()
     (HOME / "tables/table1.md").write_text("notes of mine")
     with pytest.raises(DataError, match=r"table1\.md: not a table that this project wrote"):
-        show.run(study, argparse.Namespace())
+        show.run(study, argparse.Namespace(json=False))
 
 
 def page(study: Study) -> str:

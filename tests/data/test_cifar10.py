@@ -251,7 +251,7 @@ def test_the_verb(archive, capsys):
         "defaults": {"dataset": "cifar10"},
         "models": {"a": {}},
         "quality": {"features": {"kind": "classifier", "dataset": "cifar10"}},
-        "artefacts": {},
+        "artefacts": {"models": None},
     }
     Path("config/tiny.yaml").write_text(yaml.safe_dump(study))
     assert main(["data", "config/tiny.yaml", "cifar10"]) == 0

@@ -32,7 +32,7 @@ STUDY = {
     "models": {"a": MODEL},
     "quality": {"features": {"kind": "classifier", "dataset": "pics"}},
     "likelihood": {"images_per_shard": 4, "batch_size": 1000},
-    "artefacts": {},
+    "artefacts": {"models": None},
 }
 
 
@@ -257,7 +257,7 @@ def test_images_that_do_not_suffice_are_told_before_training(spoil, message, cap
 
 
 def test_a_figure_of_an_image_that_is_not_there_is_told_before_training(capsys):
-    write(artefacts={"figure8": {"model": "a", "pairs": [[0, 4]], "steps": [1]}})
+    write(artefacts={"models": None, "figure8": {"model": "a", "pairs": [[0, 4]], "steps": [1]}})
     assert pack() == 2
     told = r"the test split \(pics/test\) has 4 images, but artefacts\.figure8\.pairs asks for 5"
     assert re.search(told, capsys.readouterr().err)

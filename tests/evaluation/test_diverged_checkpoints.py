@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from PIL import Image
 
 from ddpm.cli import main
 from ddpm.errors import DivergedError
@@ -85,6 +86,11 @@ def test_a_run_that_diverges_late_keeps_its_earlier_checkpoints(tmp_path, monkey
     fid = [float(found.loc[found["metric"] == "FID", "value"].iloc[0]) for found in rows]
     assert [pd.notna(value) for value in fid] == [True, True, False, False]
     assert {status for found in rows for status in found["status"]} == {run["status"]}
+    folder = layout.path(layout.RUN, "late", model=MODEL, seed=0) / "checkpoints"
+    # 16 of 20 samples of 8x8 pixels, fourfold, with gaps of two pixels.
+    assert {path.name: Image.open(path).size for path in folder.glob("*.png")} == {
+        f"step{step}.png": (134, 134) for step in (2, 4)
+    }
     best = 2 if fid[0] <= fid[1] else 4
     assert chosen["updates"] == best
     assert chosen["chosen"].startswith("minimum FID of 2 checkpoints")

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import json
 import re
 
 import pytest
@@ -61,6 +62,14 @@ def test_a_given_step_time_gives_exact_hours(project, capsys, done):
 def test_no_line_is_wider_than_100_columns(project, capsys, name, done):
     text = printed(capsys, load_study(f"config/{name}.yaml"), "--step-time", "3000")
     assert max(map(len, text.splitlines())) <= 100
+
+
+def test_as_json(project, capsys, done):
+    plan = json.loads(printed(capsys, load_study("config/demo.yaml"), "--step-time", "1", "--json"))
+    assert plan["jobs"]["train"]["all"] == 7
+    assert plan["total_seconds"] == pytest.approx(sum(plan["seconds"].values()))
+    assert plan["seconds"]["training"] >= plan["jobs"]["train"]["to_run"] * 1100 * 0.5
+    assert plan["bytes"]["weights"] > 0
 
 
 def test_done_jobs_are_counted(project, capsys, done):

@@ -41,6 +41,27 @@ def test_a_clean_and_a_changed_checkout(checkout):
     assert commit_of(file) == commit + CHANGED
 
 
+def test_modules_and_study_files_that_git_does_not_know(checkout, monkeypatch):
+    file, commit = checkout
+    top = file.parents[2]
+    monkeypatch.chdir(top)
+    monkeypatch.setattr(provenance.ddpm, "__file__", str(file))
+    (top / "paper.yaml").write_text("a: 1\n")
+    git(top, "add", "paper.yaml")
+    git(top, "commit", "-qm", "second")
+    commit = git(top, "rev-parse", "HEAD").strip()
+    (top / ".gitignore").write_text("*.local.yaml\n")
+    for name in ("mine.yaml", "paper.local.yaml"):
+        (top / name).write_text("a: 2\n")
+    told = git_commit.__wrapped__
+    assert told("paper.yaml") == commit
+    files = ("paper.local.yaml", "mine.yaml", "paper.yaml")
+    assert told(*files) == f"{commit} (not committed: paper.local.yaml, mine.yaml)"
+    (file.parent / "more").mkdir()
+    (file.parent / "more/module.py").write_text("a = 2\n")
+    assert told("paper.yaml") == commit + CHANGED
+
+
 def test_an_environment_within_another_projects_repository(checkout):
     installed = checkout[0].parents[2] / ".venv/lib/ddpm/code.py"
     installed.parent.mkdir(parents=True)

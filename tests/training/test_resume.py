@@ -1,5 +1,6 @@
 """An interrupted run is the uninterrupted one, bit for bit; nothing that was saved is lost."""
 
+import logging
 import signal
 import subprocess
 import sys
@@ -50,7 +51,9 @@ def stop_at(run, update, number=signal.SIGTERM):
 
 
 @pytest.mark.parametrize("at", [1, 7, 33, STEPS])
-def test_sigterm_saves_and_leaves(at, tmp_path, undisturbed):
+def test_sigterm_saves_and_leaves_and_says_so(at, tmp_path, undisturbed, caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("ddpm"), "propagate", True)
+    caplog.set_level(logging.INFO, "ddpm")
     torch.set_num_threads(1)
     first = training()
     stop_at(first, at)
@@ -58,7 +61,10 @@ def test_sigterm_saves_and_leaves(at, tmp_path, undisturbed):
         first.run(StateFolder(tmp_path, "tiny"), "tiny")
     assert stopped.value.code == 128 + signal.SIGTERM
     second = training(seed=0)
+    said = f"tiny: SIGTERM: the state is saved at step {at} of {STEPS}; the same command goes on from there"
+    assert said in caplog.messages
     second.run(StateFolder(tmp_path, "tiny"), "tiny")
+    assert (f"tiny: goes on from the saved state, step {at}" in caplog.messages) == (at < STEPS)
     assert_same(tensors_of(second), undisturbed)
 
 

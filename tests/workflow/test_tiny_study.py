@@ -4,6 +4,7 @@ import copy
 import itertools
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -27,7 +28,7 @@ FIGURES = [f"figure{n}" for n in (1, 2, 5, 6, 7, 8, 9, 10, 13, 14, 15)] + ["trai
 def built(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("tiny")
     write_study(folder, tiny_study())
-    snakemake(folder, ALL, "--cores", "2")
+    (folder / "output.txt").write_text(snakemake(folder, ALL, "--cores", "2"))
     return folder
 
 
@@ -68,6 +69,27 @@ def test_the_studys_target_makes_what_was_deleted_again(built):
     finally:
         kept[0].rename(table)
         kept[1].rename(figure)
+
+
+def test_the_screen_has_a_line_a_job_with_its_result(built):
+    lines = (built / "output.txt").read_text().splitlines()
+    total = int(re.search(r"^(\d+) jobs: ", "\n".join(lines), re.MULTILINE)[1])
+    # Besides, one for each training that began, and a few for the whole.
+    assert total < len(lines) < total + 15
+    assert re.search(
+        r"  train mu_tilde_mse seed 0: trained, 30 steps, loss [\d.]+, weights ", "\n".join(lines)
+    )
+    assert re.search(r"  quality mu_tilde_mse seed 0 sampling 0: FID [\d.]+, IS ", "\n".join(lines))
+    assert re.search(r" epsilon_L_simple seed 1 test: NLL <= [\d.]+ ", "\n".join(lines))
+    assert lines[-1].startswith(f"{total} of {total} jobs done in ")
+
+
+def test_the_curve_so_far_can_be_read_and_holds_what_is_kept(built):
+    for run in (home(built) / "models").glob("*/seed*"):
+        curve, kept = pd.read_csv(run / "training.csv"), pd.read_parquet(run / "training.parquet")
+        # The last interval may be an open one.
+        assert len(kept) - 1 <= len(curve) <= len(kept)
+        assert np.allclose(curve, kept[: len(curve)], rtol=1e-6, equal_nan=True)
 
 
 def test_table2_has_all_six_rows_and_the_divergence(built):
@@ -118,11 +140,9 @@ def test_deleted_results_of_training_are_written_again_without_training(tmp_path
     weights = (run / "weights.safetensors").read_bytes()
     (run / "weights.safetensors").unlink()
     log = home(folder) / "logs/train/mu_tilde_mse.seed0.log"
-    output = snakemake(
-        folder, "results/tiny/models/mu_tilde_mse/seed0/trained.json", "--cores", "1", "--force"
-    )
-    assert "wrote results/tiny/models/mu_tilde_mse/seed0/trained.json" in output
-    assert "steps" not in log.read_text()
+    snakemake(folder, "results/tiny/models/mu_tilde_mse/seed0/trained.json", "--cores", "1", "--force")
+    assert "wrote results/tiny/models/mu_tilde_mse/seed0/trained.json" in log.read_text()
+    assert "steps/s" not in log.read_text()
     assert (run / "weights.safetensors").read_bytes() == weights
 
 
@@ -137,8 +157,9 @@ def test_an_edited_rate_and_back_trains_once(tmp_path):
         if rate:
             study["models"]["mu_tilde_mse"]["training"] = {"learning_rate": rate}
         write_study(folder, study)
-        output = snakemake(folder, target, "--cores", "1")
-        assert ("/30 steps" in output) == (rate is not None)
+        snakemake(folder, target, "--cores", "1")
+        log = (home(folder) / "logs/train/mu_tilde_mse.seed0.log").read_text()
+        assert ("/30 steps" in log) == (rate is not None)
     assert (folder / target).read_bytes() == before
 
 

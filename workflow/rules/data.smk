@@ -16,4 +16,4 @@ rule data:
         study=study_file,
         settings=lambda w: or_workflow_error(sources.data_settings, study(w), w.dataset),
     shell:
-        "exec ddpm data {params.study:q} {wildcards.dataset:q} --log {log:q}"
+        "exec ddpm data {params.study:q} {wildcards.dataset:q} --log {log:q} --quiet"

@@ -18,7 +18,7 @@ rule quality:
         settings=settings(fingerprint.quality_fingerprint, "model"),
     shell:
         "exec ddpm quality {params.study:q} --model {wildcards.model:q} --seed {wildcards.seed:q} "
-        "--sampling {wildcards.sampling:q} --threads {threads:q} --log {log:q}"
+        "--sampling {wildcards.sampling:q} --threads {threads:q} --log {log:q} --quiet"
 
 
 rule progressive:
@@ -40,7 +40,7 @@ rule progressive:
         settings=settings(fingerprint.quality_fingerprint, "model"),
     shell:
         "exec ddpm progressive {params.study:q} --model {wildcards.model:q} --seed {wildcards.seed:q} "
-        "--sampling {wildcards.sampling:q} --threads {threads:q} --log {log:q}"
+        "--sampling {wildcards.sampling:q} --threads {threads:q} --log {log:q} --quiet"
 
 
 rule reference:
@@ -59,7 +59,8 @@ rule reference:
         study=study_file,
         settings=settings(fingerprint.reference_fingerprint, "dataset"),
     shell:
-        "exec ddpm reference {params.study:q} {wildcards.dataset:q} --threads {threads:q} --log {log:q}"
+        "exec ddpm reference {params.study:q} {wildcards.dataset:q} --threads {threads:q} "
+        "--log {log:q} --quiet"
 
 
 rule bound:
@@ -80,7 +81,7 @@ rule bound:
         settings=settings(fingerprint.likelihood_fingerprint, "model"),
     shell:
         "exec ddpm bound {params.study:q} --model {wildcards.model:q} --seed {wildcards.seed:q} "
-        "--split {wildcards.split:q} --shard {wildcards.shard:q} --threads {threads:q} --log {log:q}"
+        "--split {wildcards.split:q} --shard {wildcards.shard:q} --threads {threads:q} --log {log:q} --quiet"
 
 
 rule likelihood:
@@ -97,7 +98,7 @@ rule likelihood:
         settings=settings(fingerprint.likelihood_fingerprint, "model"),
     shell:
         "exec ddpm likelihood {params.study:q} --model {wildcards.model:q} --seed {wildcards.seed:q} "
-        "--split {wildcards.split:q} --log {log:q}"
+        "--split {wildcards.split:q} --log {log:q} --quiet"
 
 
 rule neighbours:
@@ -114,4 +115,5 @@ rule neighbours:
         study=study_file,
         settings=settings(fingerprint.neighbours_fingerprint, "figure"),
     shell:
-        "exec ddpm neighbours {params.study:q} {wildcards.figure:q} --threads {threads:q} --log {log:q}"
+        "exec ddpm neighbours {params.study:q} {wildcards.figure:q} --threads {threads:q} "
+        "--log {log:q} --quiet"

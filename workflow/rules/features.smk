@@ -16,4 +16,4 @@ rule features:
         study=study_file,
         settings=settings(fingerprint.features_fingerprint),
     shell:
-        "exec ddpm features {params.study:q} --threads {threads:q} --log {log:q}"
+        "exec ddpm features {params.study:q} --threads {threads:q} --log {log:q} --quiet"

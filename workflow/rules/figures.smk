@@ -18,4 +18,4 @@ rule figure:
         study=study_file,
         settings=settings(fingerprint.artefact_fingerprint, "figure"),
     shell:
-        "exec ddpm figure {params.study:q} {wildcards.figure:q} --log {log:q}"
+        "exec ddpm figure {params.study:q} {wildcards.figure:q} --log {log:q} --quiet"

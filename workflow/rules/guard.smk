@@ -3,12 +3,27 @@
 # Dry runs and the jobs of a run are let through.
 import shutil
 
-from ddpm.plan.guard import refusal
+from ddpm.plan.cost import Plan, speed_of_rate
+from ddpm.plan.guard import ASSUMED_RATE, refusal
 from ddpm.plan.jobs import Job
 from ddpm.resources.network import require_network
 
 # By executor the program that submits its jobs. Without it every job fails at each of its attempts.
 SUBMIT_PROGRAMS = {"slurm": "sbatch"}
+
+
+def jobs_by_home():
+    """The jobs of this run, with their ids in Snakemake's log, by results folder."""
+    found = {}
+    for job in workflow.dag.needrun_jobs():
+        if job.output:
+            wildcards, files = dict(job.wildcards.items()), (tuple(job.input), tuple(job.output))
+            found[Job(job.rule.name, wildcards, *files)] = workflow.dag.jobid(job)
+    homes = dict.fromkeys(job["home"] for job in found if "home" in job.wildcards)
+    return {
+        home: {job: number for job, number in found.items() if job.wildcards.get("home", home) == home}
+        for home in homes
+    }
 
 
 def require_submit_program():
@@ -27,14 +42,8 @@ def require_time():
     """Raises WorkflowError, which ends with the plan, if this run's networks would take too long here."""
     if config.get("allow_cpu") or not workflow.local_exec:
         return
-    jobs = [
-        Job(job.rule.name, dict(job.wildcards.items()), tuple(job.input), tuple(job.output))
-        for job in workflow.dag.needrun_jobs()
-        if job.output
-    ]
-    for home in {job["home"] for job in jobs if "home" in job.wildcards}:
-        of_study = [job for job in jobs if job.wildcards.get("home", home) == home]
-        if (reason := refusal(study_in(home), of_study)) is not None:
+    for home, jobs in jobs_by_home().items():
+        if (reason := refusal(study_in(home), list(jobs))) is not None:
             raise WorkflowError(reason)
 
 
@@ -46,3 +55,15 @@ def require_feasible():
     require_time()
     fetched = [job.output for job in workflow.dag.needrun_jobs() if job.rule.name == "fetch"]
     or_workflow_error(require_network, [file for output in fetched for file in output])
+
+
+def tell_plan():
+    """Logs rule and planned seconds of each job, by its id.
+
+    src/snakemake_logger_plugin_ddpm shows the time left by them; another handler of the log shows nothing.
+    """
+    planned = {}
+    for home, jobs in jobs_by_home().items():
+        plan = Plan(study_in(home), list(jobs), speed_of_rate(study_in(home), ASSUMED_RATE, "", []))
+        planned |= {number: (job.rule, plan.seconds([job])) for job, number in jobs.items()}
+    logger.info(None, extra={"planned_jobs": planned})

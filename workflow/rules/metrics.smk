@@ -15,7 +15,7 @@ rule metrics:
     params:
         study=study_file,
     shell:
-        "exec ddpm metrics {params.study:q} --log {log:q}"
+        "exec ddpm metrics {params.study:q} --log {log:q} --quiet"
 
 
 localrules:

@@ -16,4 +16,4 @@ rule fetch:
     params:
         sha256=lambda w: or_workflow_error(locating.expected_sha256, layout.RESOURCE.format(file=w.file)),
     shell:
-        "exec ddpm fetch {output:q} --log {log:q}"
+        "exec ddpm fetch {output:q} --log {log:q} --quiet"

@@ -16,7 +16,8 @@ rule sample:
         settings=settings(fingerprint.sampling_fingerprint, "model"),
     shell:
         "exec ddpm sample {params.study:q} --model {wildcards.model:q} --seed {wildcards.seed:q} "
-        "--sampling {wildcards.sampling:q} --shard {wildcards.shard:q} --threads {threads:q} --log {log:q}"
+        "--sampling {wildcards.sampling:q} --shard {wildcards.shard:q} --threads {threads:q} "
+        "--log {log:q} --quiet"
 
 
 rule chain:
@@ -32,4 +33,4 @@ rule chain:
         study=study_file,
         settings=settings(fingerprint.chain_fingerprint, "figure"),
     shell:
-        "exec ddpm chain {params.study:q} {wildcards.figure:q} --threads {threads:q} --log {log:q}"
+        "exec ddpm chain {params.study:q} {wildcards.figure:q} --threads {threads:q} --log {log:q} --quiet"

@@ -14,7 +14,11 @@ from ddpm.study.names import require_names
 @functools.cache
 def study_in(home):
     """The study whose results lie in `home`."""
-    return or_workflow_error(load_study, layout.study_file(layout.study_of(home)))
+    study = or_workflow_error(load_study, layout.study_file(layout.study_of(home)))
+    if workflow.is_main_process:
+        for warning in study.warnings:
+            logger.warning(f"warning: {warning}")
+    return study
 
 
 def study(wildcards):

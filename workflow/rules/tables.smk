@@ -16,7 +16,7 @@ rule table:
         study=study_file,
         settings=settings(fingerprint.artefact_fingerprint, "table"),
     shell:
-        "exec ddpm table {params.study:q} {wildcards.table:q} --log {log:q}"
+        "exec ddpm table {params.study:q} {wildcards.table:q} --log {log:q} --quiet"
 
 
 rule index:
@@ -31,4 +31,4 @@ rule index:
         study=study_file,
         settings=settings(fingerprint.index_fingerprint),
     shell:
-        "exec ddpm index {params.study:q} --log {log:q}"
+        "exec ddpm index {params.study:q} --log {log:q} --quiet"

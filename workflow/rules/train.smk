@@ -22,7 +22,7 @@ rule train:
         settings=lambda w: receipts.training_job_settings(study(w), w.model, w.seed),
     shell:
         "exec ddpm train {params.study:q} --model {wildcards.model:q} --seed {wildcards.seed:q} "
-        "--threads {threads:q} --processes {resources.processes:q} --log {log:q}"
+        "--threads {threads:q} --processes {resources.processes:q} --log {log:q} --quiet"
 
 
 rule checkpoint:
@@ -45,7 +45,7 @@ rule checkpoint:
         settings=settings(fingerprint.checkpoint_fingerprint, "model"),
     shell:
         "exec ddpm checkpoint {params.study:q} --model {wildcards.model:q} --seed {wildcards.seed:q} "
-        "--step {wildcards.step:q} --threads {threads:q} --log {log:q}"
+        "--step {wildcards.step:q} --threads {threads:q} --log {log:q} --quiet"
 
 
 rule choose:
@@ -61,7 +61,8 @@ rule choose:
         study=study_file,
         settings=settings(fingerprint.weights_fingerprint, "model"),
     shell:
-        "exec ddpm choose {params.study:q} --model {wildcards.model:q} --seed {wildcards.seed:q} --log {log:q}"
+        "exec ddpm choose {params.study:q} --model {wildcards.model:q} --seed {wildcards.seed:q} "
+        "--log {log:q} --quiet"
 
 
 rule pretrained:
@@ -77,4 +78,5 @@ rule pretrained:
         settings=settings(fingerprint.weights_fingerprint, "model"),
         content=pretrained_content,
     shell:
-        "exec ddpm pretrained {params.study:q} --model {wildcards.model:q} --seed {wildcards.seed:q} --log {log:q}"
+        "exec ddpm pretrained {params.study:q} --model {wildcards.model:q} --seed {wildcards.seed:q} "
+        "--log {log:q} --quiet"

@@ -1,4 +1,4 @@
-"""All tables and figures that a study may build, in the paper's order; a new one is added here."""
+"""All tables and figures that a study may build; a new one is added here."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from ddpm.artefacts.figures import (
     samples,
     training_curves,
 )
-from ddpm.artefacts.tables import comparison, table1, table2, table4, text_numbers
+from ddpm.artefacts.tables import comparison, models, table1, table2, table4, text_numbers
 
 ARTEFACTS: tuple[Artefact, ...] = (
+    models.TABLE,
     table1.TABLE,
     table2.TABLE,
     table4.TABLE,

@@ -13,6 +13,8 @@ from ddpm.study import Study
 
 logger = logging.getLogger("ddpm")
 
+GROUP = "evaluate"
+EXAMPLES = ("ddpm bound config/demo.yaml --model epsilon_L_simple --split test",)
 COMPUTES = True
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("ddpm")
 
+GROUP = "sample"
+EXAMPLES = ("ddpm chain config/demo.yaml figure7",)
 COMPUTES = True
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import logging
+import math
 from typing import TYPE_CHECKING
 
 from ddpm.commands.arguments import add_model_arguments, model_job, require_trained
@@ -12,10 +14,16 @@ from ddpm.graph.fingerprint import checkpoint_fingerprint, training_fingerprint
 from ddpm.study import Study
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from ddpm.evaluation.model_job import ModelJob
     from ddpm.evaluation.samples import Samples
 
+logger = logging.getLogger("ddpm")
+GROUP = "train"
+EXAMPLES = ("ddpm checkpoint config/paper.yaml --model epsilon_L_simple --step 400000",)
 COMPUTES = True
+_SIDE = 8  # rows and columns of the picture of samples, at most
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +42,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
         raise StudyError(f"{study.file}: {job.model} keeps no weights of step {step}, only of {known}")
     path = job.output(layout.CHECKPOINT_ROWS, step=step)
     from ddpm.evaluation.checkpoints import is_candidate
-    from ddpm.evaluation.protocol import PAPERS_METRICS, missing_scores
+    from ddpm.evaluation.protocol import PAPERS_METRICS, missing_scores, told
     from ddpm.evaluation.quality import ImageSet, measure_samples
     from ddpm.network.weights import read_weights
 
@@ -42,6 +50,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     status, title = str(about["status"]), f"checkpoint {job.title} step {step:,}"
     if is_candidate(status, step, job.checkpoint(step)):
         samples = _draw(job, step, status, title)
+        _show(job, step, samples.images)
         sets, references = [ImageSet(samples.images, "train", PAPERS_METRICS)], {"train": job.images("train")}
         note = f"of {len(samples.images):,} samples of the averaged weights at step {step:,}"
         with job.evaluator() as evaluator:
@@ -53,6 +62,21 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     hashes = {key: about[key] for key in ("data_hash", "weights_hash")}
     seed = study.model(job.model).checkpoints.seed
     job.write_rows(path, job.rows(scores, status=status, sampling_seed=seed, **hashes))
+    logger.info(f"{title}: {told(scores)}")
+
+
+def _show(job: ModelJob, step: int, images: np.ndarray) -> None:
+    """Writes some of the samples as one picture beside the weights, to be looked at; no result needs it."""
+    from PIL import Image
+
+    from ddpm.artefacts.figures.grid import Grid
+    from ddpm.records.files import atomic_path
+
+    rows = columns = min(_SIDE, math.isqrt(len(images)))
+    height, width = images.shape[2:]
+    grid = Grid(rows, columns, height, width, scale=max(1, 32 // height))
+    with atomic_path(job.path(layout.CHECKPOINT_SAMPLES, step=step)) as temporary:
+        Image.fromarray(grid.render(images[: rows * columns])).save(temporary, format="PNG")
 
 
 def _draw(job: ModelJob, step: int, status: str, title: str) -> Samples:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from ddpm.evaluation.model_job import ModelJob
 
 logger = logging.getLogger("ddpm")
+GROUP = "train"
+EXAMPLES = ("ddpm choose config/paper.yaml --model epsilon_L_simple",)
 add_arguments = add_model_arguments
 
 

@@ -9,6 +9,9 @@ from ddpm.study import Study
 
 logger = logging.getLogger("ddpm")
 
+GROUP = "data"
+EXAMPLES = ("ddpm data config/demo.yaml digits",)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the verb's own arguments."""
@@ -28,7 +31,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     require_writable(manifest_path(study, dataset).parent)
     settings = study.datasets[dataset]
     source, splits = source_files(settings), load_source(settings)
-    require_enough_images(study, dataset, splits)
+    require_enough_images(study, dataset, splits.train_labels, splits.test_labels)
     manifest = write_dataset(study, dataset, splits)
     if source is not None:
         record_source(study, dataset, source)

@@ -13,6 +13,8 @@ from ddpm.study import Study
 
 logger = logging.getLogger("ddpm")
 
+GROUP = "evaluate"
+EXAMPLES = ("ddpm features config/demo.yaml",)
 COMPUTES = True
 
 
@@ -23,6 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(study: Study, arguments: argparse.Namespace) -> None:
     """Writes the classifier, or refuses one whose test accuracy is too low."""
     settings = study.quality.features
+    if settings.kind == "none":
+        raise StudyError(f"{study.file}: quality.features.kind is none: there is no classifier to train")
     if settings.kind != "classifier":
         raise StudyError(
             f"{study.file}: quality.features: {settings.kind} weights are fetched, not trained: "
@@ -38,13 +42,18 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     path = job.output(layout.FEATURES)
     labels = read_labels(study, job.dataset, "train")
     if labels.min() < 0 or labels.max() < 1:
-        raise DataError(f"datasets.{job.dataset}: a classifier needs labels 0..K-1 of at least two classes")
+        raise DataError(
+            f"{study.file}: quality.features.dataset: {job.dataset} has no two classes, which a "
+            "classifier learns to tell apart; name labelled images, or `kind: inception` or `none`"
+        )
     classifier = train_classifier(job.images("train"), labels, settings, device)
     reached = accuracy(classifier, job.images("test"), read_labels(study, job.dataset, "test"))
     if reached < settings.required_accuracy:
         raise WeightsError(
             f"{study.file}: quality.features: the classifier reaches a test accuracy of {reached:.3f}, below "
-            f"required_accuracy {settings.required_accuracy}; raise epochs or change learning_rate"
+            f"required_accuracy {settings.required_accuracy}: its features would judge samples badly. Raise "
+            "epochs, change learning_rate, add images, or lower required_accuracy; `kind: none` does without "
+            "a judge"
         )
     record = ClassifierRecord(
         image_shape=classifier.image_shape,
@@ -52,7 +61,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
         accuracy=reached,
         settings=fingerprint,
         data_hash=job.data_hash,
-        git_commit=git_commit(),
+        git_commit=git_commit(*study.files),
         hardware=hardware(device),
     )
     save_classifier(path, classifier, record)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 
+GROUP = "data"
+EXAMPLES = ("ddpm fetch resources/cifar-10-python.tar.gz",)
 NEEDS_STUDY = False
 
 

@@ -9,6 +9,9 @@ from ddpm.study import Study
 
 logger = logging.getLogger("ddpm")
 
+GROUP = "tables and figures"
+EXAMPLES = ("ddpm figure config/demo.yaml figure10",)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the figure's name."""

@@ -10,6 +10,9 @@ from ddpm.study import Study
 
 logger = logging.getLogger("ddpm")
 
+GROUP = "tables and figures"
+EXAMPLES = ("ddpm index config/demo.yaml",)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds nothing: the page follows from the study."""

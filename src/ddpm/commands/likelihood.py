@@ -14,6 +14,9 @@ from ddpm.study import Study
 
 logger = logging.getLogger("ddpm")
 
+GROUP = "evaluate"
+EXAMPLES = ("ddpm likelihood config/demo.yaml --model epsilon_L_simple --split test",)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the verb's own arguments."""
@@ -58,5 +61,5 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     write_frame(job.path(layout.RATE_DISTORTION, split=split), curve, provenance)
     job.write_rows(job.path(layout.LIKELIHOOD_ROWS, split=split), measurements(scores, job.about | about))
     nll = scores[0]
-    found = f"NLL <= {nll.value:.3f} +- {nll.spread or 0:.3f} bits/dim over {nll.n} images"
+    found = f"NLL <= {nll.value:.3f} +- {nll.spread or 0:.3f} bits/dim over {nll.n:,} images"
     logger.info(f"likelihood {job.title} {split}: {nll.protocol if frame is None else found}")

@@ -12,6 +12,9 @@ from ddpm.study import Study
 
 logger = logging.getLogger("ddpm")
 
+GROUP = "tables and figures"
+EXAMPLES = ("ddpm metrics config/demo.yaml",)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds nothing: metrics and plots follow from the study."""

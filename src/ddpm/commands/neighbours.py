@@ -11,6 +11,8 @@ from ddpm.graph.fingerprint import neighbours_fingerprint
 from ddpm.records.provenance import hardware
 from ddpm.study import Study
 
+GROUP = "evaluate"
+EXAMPLES = ("ddpm neighbours config/demo.yaml figure15",)
 COMPUTES = True
 
 

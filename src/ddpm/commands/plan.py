@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import os
 import sys
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
     from ddpm.plan.cost import Speed
     from ddpm.plan.jobs import Job
+
+GROUP = "the study"
+EXAMPLES = ("ddpm plan config/demo.yaml", "ddpm plan config/paper.yaml --step-time 0.1 --json")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="of a training step of the largest network on the machine planned for; nothing is then measured",
     )
+    parser.add_argument("--json", action="store_true", help="print the plan as one JSON object")
 
 
 def run(study: Study, arguments: argparse.Namespace) -> None:
@@ -42,11 +47,15 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     from ddpm.plan.cost import Plan
     from ddpm.plan.guard import LIMIT_HOURS
     from ddpm.plan.jobs import study_jobs
+    from ddpm.plan.numbers import plan_numbers
     from ddpm.plan.report import advice, plan_text
 
-    published = read_published(dependencies.PUBLISHED)
+    published = read_published(dependencies.published_file())
     jobs = study_jobs(study, arguments.target)
     plan = Plan(study, jobs, _speed(study, jobs, arguments))
+    if arguments.json:
+        _print(json.dumps(plan_numbers(plan), indent=1))
+        return
     text = plan_text(plan, published)
     if arguments.step_time is None and arguments.device == "cpu" and plan.total_seconds > 3600 * LIMIT_HOURS:
         text += f"\n\n{advice(plan)}"

@@ -14,12 +14,16 @@ from ddpm.graph.fingerprint import weights_fingerprint
 from ddpm.records.files import require_writable
 from ddpm.records.provenance import git_commit, hardware
 from ddpm.study import Study
+from ddpm.study.carried import carried_settings
 from ddpm.study.pretrained import PretrainedSettings
 
 if TYPE_CHECKING:
     from ddpm.network.published.importing import PublishedWeights
 
 logger = logging.getLogger("ddpm")
+
+GROUP = "train"
+EXAMPLES = ("ddpm pretrained config/published.yaml --model MODEL",)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +59,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
         "model": model,
         "training_seed": seed,
         "settings": weights_fingerprint(study, model),
-        "git_commit": git_commit(),
+        "git_commit": git_commit(*study.files),
         "data_hash": None,
         "hardware": hardware("cpu"),
         "status": TRAINED,
@@ -63,6 +67,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
         "origin_sha256": published.sha256,
         "layout": published.convention,
         "averaged": published.averaged,
+        **carried_settings(study, model),
     }
     digest = save_weights(target, published.tensors, provenance)
     logger.info(

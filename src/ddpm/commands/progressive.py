@@ -10,6 +10,8 @@ from ddpm.graph import layout
 from ddpm.graph.fingerprint import quality_fingerprint
 from ddpm.study import Study
 
+GROUP = "evaluate"
+EXAMPLES = ("ddpm progressive config/demo.yaml --model epsilon_L_simple",)
 COMPUTES = True
 add_arguments = add_sample_arguments
 

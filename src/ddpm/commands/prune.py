@@ -12,6 +12,9 @@ from ddpm.study import Study
 
 logger = logging.getLogger("ddpm")
 
+GROUP = "the study"
+EXAMPLES = ("ddpm prune config/demo.yaml --states",)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds --states and --remove."""

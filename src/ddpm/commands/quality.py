@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import logging
 
 from ddpm.commands.arguments import add_sample_arguments, model_job
 from ddpm.graph import layout
 from ddpm.graph.fingerprint import quality_fingerprint
 from ddpm.study import Study
 
+logger = logging.getLogger("ddpm")
+GROUP = "evaluate"
+EXAMPLES = ("ddpm quality config/demo.yaml --model epsilon_L_simple --sampling 0",)
 COMPUTES = True
 add_arguments = add_sample_arguments
 
@@ -18,7 +22,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     """Writes the quality rows of one set of samples."""
     job = model_job(study, arguments, quality_fingerprint)
     path = job.output(layout.QUALITY_ROWS)
-    from ddpm.evaluation.protocol import METRICS_AGAINST
+    from ddpm.evaluation.protocol import METRICS_AGAINST, told
     from ddpm.evaluation.quality import ImageSet, measure_samples
 
     samples = job.samples()
@@ -26,4 +30,6 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     sets = [ImageSet(samples.images, split, metrics) for split, metrics in METRICS_AGAINST.items()]
     with job.evaluator() as evaluator:
         measured = measure_samples(samples, sets, references, evaluator, f"quality {job.title}")
-    job.write_rows(path, job.rows(itertools.chain.from_iterable(measured), **samples.about))
+    scores = list(itertools.chain.from_iterable(measured))
+    job.write_rows(path, job.rows(scores, **samples.about))
+    logger.info(f"quality {job.title}: {told(scores)}")

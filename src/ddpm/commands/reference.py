@@ -8,6 +8,8 @@ from ddpm.graph import layout
 from ddpm.graph.fingerprint import reference_fingerprint
 from ddpm.study import Study
 
+GROUP = "evaluate"
+EXAMPLES = ("ddpm reference config/demo.yaml digits",)
 COMPUTES = True
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+from pathlib import Path
 
 from ddpm.commands.arguments import add_sample_arguments, model_job
 from ddpm.errors import StudyError
@@ -13,6 +14,8 @@ from ddpm.study import Study
 
 logger = logging.getLogger("ddpm")
 
+GROUP = "sample"
+EXAMPLES = ("ddpm sample config/demo.yaml --model epsilon_L_simple --shard 0",)
 COMPUTES = True
 
 
@@ -20,6 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the verb's own arguments."""
     add_sample_arguments(parser)
     parser.add_argument("--shard", type=int, default=0, help="which shard, from 0")
+    parser.add_argument(
+        "--png",
+        type=Path,
+        metavar="FOLDER",
+        help="also write each image there: 000000.png, ..., by its number",
+    )
 
 
 def run(study: Study, arguments: argparse.Namespace) -> None:
@@ -29,8 +38,13 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
         raise StudyError(f"--shard {number}: {study.file} has shards 0 to {settings.shards - 1}")
     path = job.output(layout.SAMPLES, shard=number)
     from ddpm.records.traced_files import write_arrays
+    from ddpm.sampling.png import png_paths, require_free, write_pngs
     from ddpm.sampling.shards import draw_shard, no_samples, progressive_steps
 
+    if arguments.png is not None:
+        size = settings.batch_size * settings.batches_per_shard
+        numbers = range(number * size, min((number + 1) * size, settings.images))
+        require_free(pngs := png_paths(arguments.png, numbers))
     timesteps = study.model(job.model).diffusion.timesteps
     columns = settings.progressive_columns if study.keeps_progress(job.model) else 0
     keep = progressive_steps(timesteps, columns)
@@ -45,3 +59,6 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     )
     provenance |= trained.network.provenance() | {"non_finite": shard.non_finite}
     write_arrays(path, shard.arrays(), provenance)
+    if arguments.png is not None:
+        write_pngs(pngs, shard.images)
+        logger.info(f"sample {job.title}: wrote {len(pngs):,} images, {pngs[0]} to {pngs[-1].name}")

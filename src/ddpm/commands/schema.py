@@ -9,6 +9,9 @@ from pathlib import Path
 from ddpm.records.files import write_text
 from ddpm.study import Study
 
+GROUP = "the study"
+EXAMPLES = ("ddpm schema config/demo.yaml",)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the verb's own arguments."""

@@ -1,53 +1,85 @@
-"""Print the study's tables, and where its figures and its page lie."""
+"""Print the study's tables, its models' numbers, and where its figures and its page lie."""
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import shutil
 import sys
+from typing import Any
 
 from ddpm.graph import layout
 from ddpm.study import Study
 
+GROUP = "tables and figures"
+EXAMPLES = ("ddpm show config/demo.yaml", "ddpm show config/demo.yaml --json")
+# Where the output is no terminal.
 COLUMNS = 100
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds nothing: what is shown follows from the study."""
+    """Adds --json."""
+    parser.add_argument(
+        "--json", action="store_true", help="print tables, numbers and places as one JSON object"
+    )
 
 
 def run(study: Study, arguments: argparse.Namespace) -> None:
-    """Prints to standard output what exists of the study's results, at most COLUMNS wide."""
+    """Prints to standard output what exists of the study's results, in a terminal's width."""
     if hasattr(sys.stdout, "reconfigure"):
         # A terminal without UTF-8 shows a replacement sign instead of failing at a "±".
         sys.stdout.reconfigure(errors="replace")
-    tables = [_table(study, name) for name in study.artefacts.tables]
+    text = json.dumps(_contents(study), indent=1) if arguments.json else _text(study, _columns())
     try:
-        print("\n".join([study.title, "", *tables, *_places(study)]), flush=True)
+        print(text, flush=True)
     except BrokenPipeError:
         # The reader (`ddpm show ... | head`) has seen enough; nothing is left to flush at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _table(study: Study, name: str) -> str:
+def _columns() -> int:
+    return max(40, shutil.get_terminal_size().columns) if sys.stdout.isatty() else COLUMNS
+
+
+def _text(study: Study, columns: int) -> str:
+    """The tables first, so that what fits on one screen stands last."""
+    from ddpm.artefacts.overview import computing_seconds, numbers_text, places
+    from ddpm.plan.report import duration
+
+    tables = [_table(study, name, columns) for name in study.artefacts.tables]
+    found, seconds = places(study), computing_seconds(study)
+    lines = [f"tables   {found['folder']}/*.csv"]
+    if count := found["figures_asked_for"]:
+        folder = layout.path(layout.FIGURE_PNG, study.name, figure="x").parent
+        lines.append(f"figures  {folder}/ ({len(found['figures'])} of {count} built)")
+    page = layout.path(layout.INDEX, study.name)
+    lines.append(f"page     {page}" + ("" if found["page"] else " (not built yet)"))
+    if seconds:
+        lines.append(f"time     {duration(seconds)}: the jobs that compute, one after another")
+    numbers = numbers_text(study, columns)
+    return "\n".join([study.title, "", *tables, *([numbers] if numbers else []), *lines])
+
+
+def _table(study: Study, name: str, columns: int) -> str:
     from ddpm.artefacts.tables.text import from_markdown, to_plain_text
 
     path = layout.path(layout.TABLE_MARKDOWN, study.name, table=name)
     if not path.exists():
         target = layout.path(layout.TABLE, study.name, table=name)
         return f"{name} is not built yet: run `snakemake {target}`\n"
-    return to_plain_text(from_markdown(path.read_text(encoding="utf-8"), path), COLUMNS)
+    return to_plain_text(from_markdown(path.read_text(encoding="utf-8"), path), columns)
 
 
-def _places(study: Study) -> list[str]:
-    """Lines that name the folders of tables and figures and the page, and what is missing."""
-    figures = study.artefacts.figures
-    pngs = {name: layout.path(layout.FIGURE_PNG, study.name, figure=name) for name in figures}
-    built = [name for name, path in pngs.items() if path.exists()]
-    lines = [f"tables   {layout.home(study.name)}/*.csv"]
-    if figures:
-        folder = pngs[figures[0]].parent
-        lines.append(f"figures  {folder}/ ({len(built)} of {len(figures)} built)")
-    page = layout.path(layout.INDEX, study.name)
-    lines.append(f"page     {page}" + ("" if page.exists() else " (not built yet)"))
-    return lines
+def _contents(study: Study) -> dict[str, Any]:
+    """Title, tables (a list of rows each, None for one that is not built), models' numbers, and places."""
+    import pandas as pd
+
+    from ddpm.artefacts.overview import computing_seconds, model_numbers, places
+
+    tables: dict[str, Any] = {}
+    for name in study.artefacts.tables:
+        path = layout.path(layout.TABLE, study.name, table=name)
+        tables[name] = json.loads(pd.read_csv(path).to_json(orient="records")) if path.exists() else None
+    about = {"study": study.name, "title": study.title, "tables": tables, "models": model_numbers(study)}
+    return about | places(study) | {"computing_seconds": computing_seconds(study)}

@@ -9,6 +9,9 @@ from ddpm.study import Study
 
 logger = logging.getLogger("ddpm")
 
+GROUP = "tables and figures"
+EXAMPLES = ("ddpm table config/demo.yaml table2",)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the table's name."""

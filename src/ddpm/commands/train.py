@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ddpm.commands.arguments import add_model_arguments, require_model, require_trained
@@ -11,19 +12,26 @@ from ddpm.errors import StudyError
 from ddpm.graph import layout
 from ddpm.records.provenance import git_commit, hardware
 from ddpm.study import Study
+from ddpm.study.carried import carried_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from torch import Tensor
 
     from ddpm.training.checkpoints import Checkpoints
+    from ddpm.training.curve import Curve
     from ddpm.training.loop import Training
     from ddpm.training.ranks import Ranks
     from ddpm.training.run import TrainingRun
 
 logger = logging.getLogger("ddpm")
 
+GROUP = "train"
+EXAMPLES = (
+    "ddpm train config/demo.yaml --model epsilon_L_simple --seed 1",
+    "ddpm train config/demo.yaml --model epsilon_L_simple --tensorboard runs",
+)
 COMPUTES = True
 
 
@@ -40,6 +48,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="processes on this machine that train together, one for each GPU (default 1); under torchrun "
         "leave it out",
     )
+    parser.add_argument(
+        "--tensorboard",
+        type=Path,
+        metavar="FOLDER",
+        help="also write the curve as TensorBoard's files into FOLDER/<study>/<model>.seed<seed> (needs the "
+        "package tensorboard)",
+    )
 
 
 def _processes(word: str) -> int:
@@ -55,6 +70,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     from ddpm.training.joining import joined, processes_of_torchrun, require_gpus, require_processes
     from ddpm.training.one_trainer import one_trainer
     from ddpm.training.run import training_run
+    from ddpm.training.tensorboard import require_tensorboard
 
     started = processes_of_torchrun()
     if started is not None and arguments.processes not in (1, started):
@@ -63,6 +79,8 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
         )
     require_processes(study, model, started or arguments.processes, arguments.device)
     this = training_run(study, model, arguments.seed)
+    if arguments.tensorboard is not None:
+        require_tensorboard(arguments.tensorboard)
     if started is None and arguments.processes > 1 and (arguments.restart or not this.is_complete()):
         if arguments.device == "cuda":
             require_gpus(arguments.processes)
@@ -74,6 +92,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
             _train(this, arguments, ranks)
         if ranks.first:
             logger.info(f"{this.title}: wrote {this.write_receipt()}")
+            logger.info(f"{this.title}: {this.outcome()}")
 
 
 def _launch(this: TrainingRun, arguments: argparse.Namespace) -> None:
@@ -86,6 +105,10 @@ def _launch(this: TrainingRun, arguments: argparse.Namespace) -> None:
         words += ["--log", str(arguments.log)]
     if arguments.threads is not None:
         words += ["--threads", str(arguments.threads)]
+    if arguments.tensorboard is not None:
+        words += ["--tensorboard", str(arguments.tensorboard)]
+    if arguments.quiet:
+        words.append("--quiet")
     if arguments.restart:
         words.append("--restart")
     logger.info(f"{this.title}: starting {arguments.processes} processes")
@@ -98,17 +121,25 @@ def _train(this: TrainingRun, arguments: argparse.Namespace, ranks: Ranks) -> No
     provenance = this.provenance | {
         "study": this.study.name,
         "study_files": this.study.files,
-        "git_commit": git_commit(),
+        "git_commit": git_commit(*this.study.files),
         "execution": str(training.execution),
         "hardware": machine if ranks.count == 1 else f"{ranks.count} processes, each: {machine}",
     }
-    outcome = training.run(this.states, this.title, _checkpoints(this, provenance))
+    watch = _watch(this, arguments.tensorboard) if ranks.first else None
+    outcome = training.run(this.states, this.title, _checkpoints(this, provenance), watch)
     if not ranks.first:
         return
     # First, so that whatever is lost of the results can be written again.
     training.save(this.states)
-    digest = this.write_results(outcome, provenance | {"status": outcome.status, "updates": training.updates})
-    logger.info(f"{this.title}: {outcome.status}, weights {digest[:12]}")
+    this.write_results(outcome, provenance | {"status": outcome.status, "updates": training.updates})
+
+
+def _watch(this: TrainingRun, folder: Path | None) -> Callable[[Curve], None] | None:
+    if folder is None:
+        return None
+    from ddpm.training.tensorboard import tensorboard_watch
+
+    return tensorboard_watch(folder / this.study.name / f"{this.model}.seed{this.seed}")
 
 
 def _training(study: Study, model: str, seed: int, device: str, ranks: Ranks) -> Training:
@@ -128,9 +159,10 @@ def _checkpoints(this: TrainingRun, provenance: dict[str, Any]) -> Checkpoints:
     from ddpm.training.checkpoints import Checkpoints
 
     places = this.checkpoints
+    about = provenance | carried_settings(this.study, this.model)
 
     def keep(step: int, average: Mapping[str, Tensor]) -> None:
-        save_weights(places[step], average, provenance | {"status": TRAINED, "updates": step})
+        save_weights(places[step], average, about | {"status": TRAINED, "updates": step})
         logger.info("wrote %s", places[step])
 
     return Checkpoints(places, keep)

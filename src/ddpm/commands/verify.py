@@ -10,6 +10,9 @@ from ddpm.study import Study
 
 logger = logging.getLogger("ddpm")
 
+GROUP = "the study"
+EXAMPLES = ("ddpm verify config/demo.yaml",)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds nothing: all files are checked."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from ddpm.data.folders import IMAGE_SUFFIXES, list_images
 from ddpm.data.image_files import read_image
-from ddpm.data.splits import ImageStream, Splits
+from ddpm.data.splits import ImageStream, Splits, stratified_test_mask
 from ddpm.errors import DataError
 from ddpm.progress import Progress
 from ddpm.study.datasets import ImageFolderSettings
@@ -22,9 +23,10 @@ def load_image_folder(settings: ImageFolderSettings) -> Splits:
     """The images of the two folders, sorted by path; each is read when it is asked for.
 
     The folders right below `train`, if any, are the classes, numbered in the order of their names; `test`
-    has the same ones or some of them. Images are turned as their EXIF orientation says, transparent ones
-    are laid on white, and of one with several frames the first is taken. What was left out of each folder is
-    logged (`ddpm.data.folders.list_images`).
+    has the same ones or some of them. Without `test`, `test_images` of `train` are held out.
+    Images are turned as their EXIF orientation says, transparent ones are laid on white, and of one with
+    several frames the first is taken. What was left out of each folder is logged
+    (`ddpm.data.folders.list_images`).
 
     Returns:
         Images uint8 [n, C, size, size] in [0, 255] and labels int64 [n]; zeros where there are no classes.
@@ -33,14 +35,53 @@ def load_image_folder(settings: ImageFolderSettings) -> Splits:
         DataError: a folder without images, images beside the classes, or an unknown class in `test`; when it
             is asked for, an image that cannot be read (`ddpm.data.image_files.read_image`).
     """
-    train, test = image_files(settings.train, "train"), image_files(settings.test, "test")
-    classes = _classes(settings.train, train)
+    train, test = listed(settings)
     return Splits(
-        _stream(settings.train, train, settings),
-        _labels(settings.train, train, classes),
-        _stream(settings.test, test, settings),
-        _labels(settings.test, test, classes),
+        _stream(train.folder, train.files, settings),
+        train.labels,
+        _stream(test.folder, test.files, settings),
+        test.labels,
     )
+
+
+class Listed(NamedTuple):
+    """The images of a split: their folder, paths relative to it, and labels, int64 [n]."""
+
+    folder: str
+    files: list[Path]
+    labels: np.ndarray
+
+
+def listed(settings: ImageFolderSettings) -> tuple[Listed, Listed]:
+    """The images of train and test; none is opened.
+
+    Raises:
+        DataError: as `load_image_folder`, but for an image that cannot be read.
+    """
+    files = image_files(settings.train, "train")
+    classes = class_names(settings.train, files)
+    train = Listed(settings.train, files, _labels(settings.train, files, classes))
+    if settings.test is None:
+        held_out = _held_out(settings, train.labels)
+        return _part(train, ~held_out), _part(train, held_out)
+    files = image_files(settings.test, "test")
+    return train, Listed(settings.test, files, _labels(settings.test, files, classes))
+
+
+def _part(images: Listed, chosen: np.ndarray) -> Listed:
+    files = [file for file, is_chosen in zip(images.files, chosen, strict=True) if is_chosen]
+    return Listed(images.folder, files, images.labels[chosen])
+
+
+def _held_out(settings: ImageFolderSettings, labels: np.ndarray) -> np.ndarray:
+    """Which images are for testing, bool [n]: `test_images` of them, of each class its share."""
+    held_out = settings.test_images or 0
+    if held_out >= len(labels):
+        raise DataError(
+            f"{settings.train}: {len(labels):,} images, of which `test_images: {held_out}` leaves none for "
+            "training; lower it or add images"
+        )
+    return stratified_test_mask(labels, held_out, settings.split_seed)
 
 
 def image_files(folder: str, key: str) -> list[Path]:
@@ -59,8 +100,12 @@ def image_files(folder: str, key: str) -> list[Path]:
     return list(listing.images)
 
 
-def _classes(folder: str, files: Sequence[Path]) -> list[str]:
-    """Names of the folders right below the training folder that hold images."""
+def class_names(folder: str, files: Sequence[Path]) -> list[str]:
+    """Names of the folders right below the training folder that hold images: its classes; none if it is flat.
+
+    Raises:
+        DataError: images lie beside such folders.
+    """
     beside = [path for path in files if len(path.parts) == 1]
     if beside and len(beside) < len(files):
         raise DataError(

@@ -43,3 +43,34 @@ def load_source(settings: Any) -> Splits:
     module = importlib.import_module(f"ddpm.data.{settings.source}")
     splits: Splits = getattr(module, f"load_{settings.source}")(settings)
     return splits
+
+
+def stratified_test_mask(labels: np.ndarray, test_images: int, seed: int) -> np.ndarray:
+    """Which images are held out: each class in proportion to its size, the images within it by lot.
+
+    The lots are raw PCG64 output, which NumPy keeps the same from version to version, so a split
+    depends on the labels, their order, and the seed alone.
+
+    Args:
+        labels: int array [n].
+        test_images: number of images held out, at most n.
+        seed: seed of the lots.
+
+    Returns:
+        bool array [n], True for the test split; `test_images` are True.
+    """
+    classes, sizes = np.unique(labels, return_counts=True)
+    lots = np.random.PCG64(seed).random_raw(len(labels))
+    mask = np.zeros(len(labels), dtype=bool)
+    for label, held_out in zip(classes, _quotas(sizes, test_images), strict=True):
+        members = np.flatnonzero(labels == label)
+        mask[members[np.argsort(lots[members], kind="stable")[:held_out]]] = True
+    return mask
+
+
+def _quotas(sizes: np.ndarray, total: int) -> np.ndarray:
+    """`total` shared out in proportion to `sizes`: whole parts, then one each to the largest remainders."""
+    whole, remainders = np.divmod(sizes * total, sizes.sum())
+    left = total - whole.sum()
+    whole[np.argsort(-remainders, kind="stable")[:left]] += 1
+    return whole

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from ddpm.data.splits import Splits
 from ddpm.errors import DataError
 from ddpm.study import Study
 
@@ -17,15 +16,20 @@ FEWEST_COMPARED = 2
 FEWEST_OF_A_CLASS = 2
 
 
-def require_enough_images(study: Study, dataset: str, splits: Splits) -> None:
+def require_enough_images(study: Study, dataset: str, train: np.ndarray, test: np.ndarray) -> None:
     """Checks the number of images, and the classes that the classifier of `quality.features` learns.
+
+    Args:
+        study: the study.
+        dataset: the name of the data set.
+        train, test: the labels of its images, int64 [n].
 
     Raises:
         DataError: a split has too few, or lacks one that a figure shows; there are no two classes, or one has
             too few images.
     """
     judged = {study.model(model).dataset for model in study.judged_models}
-    labels = {"train": splits.train_labels, "test": splits.test_labels}
+    labels = {"train": train, "test": test}
     for split, of_split in labels.items():
         if dataset in judged and len(of_split) < FEWEST_COMPARED:
             raise DataError(
@@ -56,7 +60,7 @@ def _require_classes(where: str, labels: np.ndarray) -> None:
         raise DataError(
             f"{where} has no two classes, but the classifier of quality.features learns to tell classes "
             "apart: put the images into a folder for each class, or name labelled images in "
-            "quality.features.dataset, or use Inception's features (`kind: inception`)"
+            "quality.features.dataset, or use Inception's features (`kind: inception`) or none"
         )
     if counts.min() < FEWEST_OF_A_CLASS:
         raise DataError(
@@ -78,5 +82,9 @@ def _digest(image: np.ndarray) -> bytes:
 
 def _where(study: Study, dataset: str, split: str) -> str:
     settings: Any = study.datasets[dataset]
-    origin = getattr(settings, split, None) or getattr(settings, "archive", settings.source)
+    origin = (
+        getattr(settings, split, None)
+        or getattr(settings, "train", None)
+        or getattr(settings, "archive", settings.source)
+    )
     return f"{study.file}: datasets.{dataset}: the {split} split ({origin})"

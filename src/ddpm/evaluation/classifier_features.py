@@ -148,7 +148,7 @@ def classifier_extractor(
         classes=record.classes,
         image_shape=record.image_shape,
         description=(
-            f"{FEATURES} scaled features of a {dataset} classifier "
+            f"{FEATURES} scaled features of a classifier of {dataset} "
             f"(test accuracy {record.accuracy:.3f}, weights {digest[:12]})"
         ),
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ddpm.data.store import Split, read_images, read_manifest
+from ddpm.errors import StudyError
 from ddpm.graph import layout
 from ddpm.graph.fingerprint import features_fingerprint
 from ddpm.records.files import require_writable
@@ -55,7 +56,11 @@ class Job:
     @property
     def about(self) -> dict[str, Any]:
         """What every result says of itself: fields of `Measurement`."""
-        return {"study": self.study.name, "settings": self.settings, "git_commit": git_commit()}
+        return {
+            "study": self.study.name,
+            "settings": self.settings,
+            "git_commit": git_commit(*self.study.files),
+        }
 
     @functools.cached_property
     def data_hash(self) -> str:
@@ -94,6 +99,10 @@ class Job:
             return inception_extractor(features)
         from ddpm.evaluation.classifier_features import classifier_extractor
 
+        if features.kind == "none":
+            raise StudyError(
+                f"{self.study.file}: quality.features.kind is none: nothing judges samples; name a kind"
+            )
         return classifier_extractor(
             self.path(layout.FEATURES),
             features.dataset,

@@ -15,6 +15,7 @@ from ddpm.graph.dependencies import sample_shards, weights_file
 from ddpm.graph.fingerprint import sampling_fingerprint, weights_fingerprint
 from ddpm.records.provenance import git_commit, hardware
 from ddpm.study import Study
+from ddpm.study.carried import MODEL_SETTINGS
 from ddpm.study.evaluation import LikelihoodSettings, SamplingSettings
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ class ModelJob(Job):
         execution = Execution(settings.precision, settings.compiled)
         here: dict[str, Any] = {
             "study_files": self.study.files,
-            "git_commit": git_commit(),
+            "git_commit": git_commit(*self.study.files),
             "hardware": hardware(self.device),
             "execution": str(execution),
         }
@@ -131,9 +132,14 @@ class ModelJob(Job):
         try:
             trained = load_model(self.study, self.model, path, weights, self.device, execution)
         except DivergedError:
-            return None, read_weights(path)[1] | result
+            return None, _of_weights(read_weights(path)[1]) | result
         self.require_data(trained.provenance, f"weights of {self.title}")
-        return trained, trained.provenance | result
+        return trained, _of_weights(trained.provenance) | result
+
+
+def _of_weights(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """What a result says of its weights: all but their settings, of which it has the fingerprint."""
+    return {key: value for key, value in provenance.items() if key != MODEL_SETTINGS}
 
 
 def figure_job(study: Study, figure: str, fingerprint: Fingerprint, device: str) -> ModelJob:

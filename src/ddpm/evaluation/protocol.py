@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -196,3 +196,13 @@ def missing_scores(metrics: Collection[str], split: str, reason: str) -> list[Sc
         for name in METRICS
         if name in metrics
     ]
+
+
+def told(scores: Iterable[Score]) -> str:
+    """Scores in a line: "FID 10.6, IS 8.00; test: FID 12.3"; those of the training split or of none first."""
+    found: dict[str, list[str]] = {}
+    for score in sorted(scores, key=lambda score: score.metric != "FID"):
+        split = "" if score.split in (None, "train") else f"{score.split}: "
+        value = f"{score.value:.3g}" if math.isfinite(score.value) else "none"
+        found.setdefault(split, []).append(f"{score.metric} {value}")
+    return "; ".join(split + ", ".join(values) for split, values in sorted(found.items()))

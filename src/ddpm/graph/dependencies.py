@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from ddpm.bundled import bundled
+from ddpm.errors import StudyError
 from ddpm.graph import layout
 from ddpm.network.published.places import Place, find
 
@@ -18,7 +20,7 @@ PUBLISHED = "config/published.csv"
 _WITHOUT_RULE = {PurePosixPath(pattern).name for pattern in (layout.WEIGHTS, layout.CURVE)}
 # Role: the artefacts that need the files of this role too, and what they call it.
 _METRICS = {
-    "rows": (("table1", "table2", "text_numbers"), "rows"),
+    "rows": (("models", "table1", "table2", "text_numbers"), "rows"),
     "curves": (("training_curves",), "curves"),
     "progressive": (("figure10",), "rows"),
     "checkpoints": (("checkpoints",), "rows"),
@@ -33,7 +35,16 @@ def artefact_inputs(study: Study, artefact: str) -> Inputs:
     """
     settings = study.artefacts.chosen[artefact]
     [defined] = [found for found in study.artefacts.definitions if found.name == artefact]
-    return defined.inputs(study, settings)
+    inputs = defined.inputs(study, settings)
+    return {
+        role: [published_file() if file == PUBLISHED else file for file in files]
+        for role, files in inputs.items()
+    }
+
+
+def published_file() -> str:
+    """The published numbers: config/published.csv, or the copy that an installed package has."""
+    return str(bundled(PUBLISHED))
 
 
 def artefact_files(study: Study) -> list[str]:
@@ -113,8 +124,14 @@ def choice_inputs(study: Study, model: str, seed: object) -> list[str]:
 
 
 def features_file(study: Study) -> str:
-    """The weights of the feature extractor: the trained classifier's, or Inception's."""
+    """The weights of the feature extractor: the trained classifier's, or Inception's.
+
+    Raises:
+        StudyError: the study names no features.
+    """
     features = study.quality.features
+    if features.kind == "none":
+        raise StudyError(f"{study.file}: quality.features.kind is none: nothing judges samples; name a kind")
     return features.weights if features.kind == "inception" else fill(layout.FEATURES, study)
 
 

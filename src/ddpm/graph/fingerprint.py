@@ -113,7 +113,7 @@ def checkpoint_fingerprint(study: Study, model: str) -> str:
 def features_fingerprint(study: Study) -> str:
     """What the feature extractor depends on."""
     features = study.quality.features
-    if features.kind == "inception":
+    if features.kind != "classifier":
         return fingerprint("features", features)
     return fingerprint("features", study.datasets[features.dataset], features)
 

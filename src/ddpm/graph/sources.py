@@ -77,7 +77,7 @@ def source_files(settings: DatasetSettings) -> SourceFiles | None:
     None where the settings say which content they must have, or a rule fetches them.
     """
     if settings.source == "image_folder":
-        listings = {split: list_images(getattr(settings, split)) for split in SPLITS}
+        listings = {split: list_images(folder) for split, folder in settings.folders.items()}
         if not all(listing.images for listing in listings.values()):
             return SourceFiles({})
         return SourceFiles(
@@ -113,7 +113,7 @@ def fetched_files(study: Study, dataset: str) -> list[str]:
     Raises:
         StudyError: a folder holds no images, and the data set is not packed.
         ResourceError: an archive is not there and cannot be fetched, and the data set is not packed.
-        DataError: a folder cannot be read.
+        DataError: a folder cannot be read, or does not suffice for what is measured.
     """
     settings = study.datasets[dataset]
     if settings.source == "cifar10" and _is_fetched(settings.archive):
@@ -121,6 +121,12 @@ def fetched_files(study: Study, dataset: str) -> list[str]:
         return [settings.archive]
     if _packed(study, dataset) is None:
         require_source(study, dataset)
+        if settings.source == "image_folder":
+            # Loads numpy, which a start with packed images does without.
+            from ddpm.data.image_folder import listed
+            from ddpm.data.sufficiency import require_enough_images
+
+            require_enough_images(study, dataset, *(split.labels for split in listed(settings)))
     return []
 
 
@@ -138,8 +144,8 @@ def require_source(study: Study, dataset: str) -> None:
     if settings.source == "cifar10":
         require_obtainable([settings.archive])
     if settings.source == "image_folder":
-        for split in SPLITS:
-            if not list_images(folder := getattr(settings, split)).images:
+        for split, folder in settings.folders.items():
+            if not list_images(folder).images:
                 found = "holds no images" if Path(folder).is_dir() else "is no folder"
                 raise StudyError(
                     f"{study.file}: datasets.{dataset}.{split}: {folder} {found}; give the path of a folder "
@@ -160,6 +166,8 @@ def split_sizes(study: Study, dataset: str) -> Mapping[str, int]:
     assert files is not None
     if _recorded_state(study, dataset, files) is not None and (packed := _packed(study, dataset)):
         return packed["counts"]
+    if settings.test_images is not None:
+        return {"train": max(0, len(files.files) - settings.test_images), "test": settings.test_images}
     return {split: sum(name.startswith(f"{split}/") for name in files.files) for split in SPLITS}
 
 

@@ -57,17 +57,24 @@ class Execution:
 
 
 @contextlib.contextmanager
+def products_restored() -> Iterator[None]:
+    """On leaving, matrix products of the process have the arithmetic that they had before."""
+    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+    try:
+        yield
+    finally:
+        _allow_tf32(*before)
+
+
+@contextlib.contextmanager
 def float32_products() -> Iterator[None]:
     """While entered, a GPU multiplies whole float32 numbers; also a decorator.
 
     For what evaluates samples: whatever the samples were drawn with, and whatever torch's default is.
     """
-    before = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
-    _allow_tf32(False, False)
-    try:
+    with products_restored():
+        _allow_tf32(False, False)
         yield
-    finally:
-        _allow_tf32(*before)
 
 
 def _allow_tf32(products: bool, convolutions: bool) -> None:

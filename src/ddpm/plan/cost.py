@@ -46,7 +46,7 @@ class Speed:
 def features_flops(study: Study) -> float:
     """Operations of one image through the study's feature extractor."""
     features = study.quality.features
-    if features.kind == "inception":
+    if features.kind != "classifier":
         return INCEPTION_FLOPS
     return float(classifier_flops(study.datasets[features.dataset].image_shape))
 

@@ -31,7 +31,7 @@ def refusal(study: Study, jobs: Sequence[Job]) -> str | None:
     from ddpm.plan.report import advice, plan_text
 
     return (
-        f"{plan_text(plan, read_published(dependencies.PUBLISHED))}\n\n{advice(plan)}\n\n"
+        f"{plan_text(plan, read_published(dependencies.published_file()))}\n\n{advice(plan)}\n\n"
         f"Nothing was started: there is no GPU here, and {study.file} would take more than {LIMIT_HOURS:.0f} "
         "hours.\nTo start it all the same: snakemake ... --config allow_cpu=true"
     )

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ddpm.bundled import bundled
 from ddpm.errors import DDPMError, StudyError
 from ddpm.graph import layout
 from ddpm.study import Study
@@ -118,12 +119,13 @@ def _snakemake(study_file: str, words: Sequence[str]) -> str:
     """What Snakemake prints for some words on its command line."""
     if importlib.util.find_spec("snakemake") is None:
         raise DDPMError("a plan needs Snakemake, which knows the jobs: pip install -r envs/requirements.txt")
-    folders = [folder for folder in (Path(), REPOSITORY) if (folder / "Snakefile").exists()]
-    if not folders:
+    places = (bundled("Snakefile"), REPOSITORY / "Snakefile")
+    snakefile = next((place for place in places if place.exists()), None)
+    if snakefile is None:
         raise DDPMError(
             "a plan needs the workflow: there is no Snakefile here; call it in the project's folder"
         )
-    command = [sys.executable, "-m", "snakemake", "-s", str(folders[0] / "Snakefile"), *words]
+    command = [sys.executable, "-m", "snakemake", "-s", str(snakefile), *words]
     run = subprocess.run(command, capture_output=True, text=True)
     if run.returncode:
         # The rest is where in the workflow it happened.

@@ -97,7 +97,7 @@ def _data(study: Study, job: Job) -> Work:
 def _features(study: Study, job: Job) -> Work:
     features = study.quality.features
     if features.kind != "classifier":
-        return Work()
+        return Work()  # fetched, or none
     # A gradient step costs three times the forward pass.
     return Work(features=3 * features.epochs * split_sizes(study, features.dataset)["train"])
 

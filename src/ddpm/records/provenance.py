@@ -13,16 +13,27 @@ import ddpm
 
 
 @functools.cache
-def git_commit() -> str:
-    """Commit of the code, followed by " (uncommitted changes)" where tracked files differ from it.
+def git_commit(*study_files: str) -> str:
+    """Commit of the code, and in brackets what of code and study is not in it.
 
+    That is "uncommitted changes", where tracked files differ or the package has modules that git does not
+    know, and "not committed: ..." with the study's files of which git does not have the content of now.
     Of a package that no git repository tracks, or where git cannot tell: "unknown (version ...)".
+
+    Args:
+        study_files: the paths in `Study.files`.
     """
-    return commit_of(Path(__file__)) or f"unknown (version {ddpm.__version__})"
+    commit = commit_of(Path(ddpm.__file__))
+    if not commit:
+        return f"unknown (version {ddpm.__version__})"
+    unknown = [file for file in study_files if not _is_committed(Path(file))]
+    return commit + (f" (not committed: {', '.join(unknown)})" if unknown else "")
 
 
 def commit_of(file: Path) -> str:
     """The commit of the repository that tracks a file, in the words of `git_commit`; "" if there is none.
+
+    Modules that lie untracked in the file's folder, or below, count as changes.
 
     An environment that lies within another project's repository is not tracked there.
     """
@@ -30,9 +41,19 @@ def commit_of(file: Path) -> str:
         _git(file, "ls-files", "--error-unmatch", file.name)
         commit = _git(file, "rev-parse", "HEAD")
         changes = _git(file, "status", "--porcelain", "--untracked-files=no", ":/")
+        modules = _git(file, "ls-files", "--others", "--exclude-standard", "--", "*.py")
     except (OSError, subprocess.CalledProcessError):
         return ""
-    return commit + (" (uncommitted changes)" if changes else "")
+    return commit + (" (uncommitted changes)" if changes or modules else "")
+
+
+def _is_committed(file: Path) -> bool:
+    """Whether a repository that the file lies in has its content of now; one that is ignored is not in it."""
+    try:
+        status = _git(file, "status", "--porcelain", "--ignored", "--untracked-files=all", "--", file.name)
+    except (OSError, subprocess.CalledProcessError):
+        return False
+    return not status
 
 
 def commit_date(commit: str) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
+from ddpm.bundled import bundled
 from ddpm.errors import ResourceError, did_you_mean
 from ddpm.records.files import sha256
 from ddpm.records.reading import require_readable
@@ -34,13 +35,15 @@ class Resource(Settings):
 def read_registry() -> dict[str, Resource]:
     """All entries of config/resources.yaml, by path below resources/; none if there is no such file.
 
+    An installed package has a copy, for working folders without one.
+
     Raises:
         StudyError: the file is not readable YAML.
         ResourceError: an entry is malformed; the message has file, line, key and reason of each problem.
     """
-    if not REGISTRY.exists():
+    if not (path := bundled(REGISTRY)).exists():
         return {}
-    file = YamlFile(REGISTRY)
+    file = YamlFile(path)
     entries, problems = {}, []
     for name, content in file.content.items():
         if not _is_plain(str(name)):
@@ -65,8 +68,13 @@ def registered(name: str) -> Resource:
     entries = read_registry()
     if name not in entries:
         known = did_you_mean(name, list(entries))
-        reason = f"has no entry {name!r}{known}" if REGISTRY.exists() else "is not in the working folder"
-        raise ResourceError(f"{FOLDER / name}: {REGISTRY} {reason}; add one, or put the file there yourself")
+        reason = (
+            f"has no entry {name!r}{known}" if bundled(REGISTRY).exists() else "is not in the working folder"
+        )
+        raise ResourceError(
+            f"{FOLDER / name}: {bundled(REGISTRY)} {reason}; add one to {REGISTRY}, or put the file "
+            "there yourself"
+        )
     return entries[name]
 
 

@@ -37,7 +37,7 @@ class _Chosen(Settings):
     @property
     def compared(self) -> list[str]:
         """Names of the tables whose numbers `comparison` compares with the published ones."""
-        return [name for name in self.tables if name != "comparison"]
+        return [name for name in self.tables if name not in ("comparison", "models")]
 
     def models_of(self, artefact: str) -> list[str]:
         """Names of the models that feed an artefact, in the order of its settings.

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ddpm.diffusion.schedule import unusable_schedule
 from ddpm.errors import did_you_mean
 from ddpm.study.base import Settings
-from ddpm.study.settings import Study
+from ddpm.study.settings import NEEDS_JUDGE, Study
 from ddpm.study.yaml_file import Keys
 
 Problems = Iterator[tuple[Keys, str]]
@@ -30,6 +30,7 @@ def problems(study: Study) -> list[tuple[Keys, str]]:
         *_repeated_rows(study),
         *_untrained_models(study),
         *_too_few_compared(study),
+        *_missing_judge(study),
         *_judge_of_other_images(study),
         *_reused_seeds(study),
     ]
@@ -194,6 +195,19 @@ def _too_few_compared(study: Study) -> Problems:
         for split, images in getattr(settings, "split_sizes", {}).items():
             if images < 2:
                 yield ("datasets", name, f"{split}_images"), f"{images} {reason}"
+
+
+def _missing_judge(study: Study) -> Problems:
+    """What is measured by features of images, where the study names none."""
+    if study.is_judged:
+        return
+    reason = "needs features of images, and quality.features.kind is none; name a classifier or inception"
+    for name in study.artefacts.chosen:
+        if name in NEEDS_JUDGE:
+            yield ("artefacts", name), f"{reason}, or remove it"
+    for model in study.models:
+        if study.model(model).checkpoints.evaluate == "minimum_fid":
+            yield ("models", model, "checkpoints", "evaluate"), f"minimum_fid {reason}, or `evaluate: last`"
 
 
 def _judge_of_other_images(study: Study) -> Problems:

@@ -72,8 +72,20 @@ class ImageFolderSettings(Settings):
     """Square images in folders of your own; folders within them, if any, are classes."""
 
     source: Literal["image_folder"]
-    train: str = Field(description="Folder of the training images.", json_schema_extra=RUNTIME_ONLY)
-    test: str = Field(description="Folder of the test images.", json_schema_extra=RUNTIME_ONLY)
+    train: str = Field(
+        description="Folder of the training images; of all images, if `test_images` are held out of them.",
+        json_schema_extra=RUNTIME_ONLY,
+    )
+    test: str | None = Field(
+        None,
+        description="Folder of the test images; null with `test_images`.",
+        json_schema_extra=RUNTIME_ONLY,
+    )
+    test_images: Count | None = Field(
+        None,
+        description="Without `test`: so many images of `train`, of each class its share, are for testing.",
+    )
+    split_seed: Seed = Field(0, description="With `test_images`: seed of the lots.")
     image_size: Annotated[int, Field(ge=4)] = Field(description="Height and width, pixels.")
     channels: Literal[1, 3] = Field(3, description="1 for grey images, 3 for colour.")
     fit: Literal["exact", "crop"] = Field(
@@ -86,8 +98,20 @@ class ImageFolderSettings(Settings):
         """Channels, height, width."""
         return (self.channels, self.image_size, self.image_size)
 
+    @property
+    def folders(self) -> dict[str, str]:
+        """The folders that are read, by split; with `test_images` that of all images."""
+        return {"train": self.train} | ({} if self.test is None else {"test": self.test})
+
     @model_validator(mode="after")
     def _apart(self) -> ImageFolderSettings:
+        if (self.test is None) == (self.test_images is None):
+            raise ValueError(
+                "test: give either `test`, a folder of test images, or `test_images`, how many images "
+                "of `train` are held out for testing"
+            )
+        if self.test is None:
+            return self
         train, test = Path(self.train).resolve(), Path(self.test).resolve()
         if test.is_relative_to(train) or train.is_relative_to(test):
             raise ValueError(

@@ -126,13 +126,21 @@ class InceptionSettings(Settings):
         return self.official and self.sha256 is None
 
 
-FeatureSettings = Annotated[ClassifierSettings | InceptionSettings, Field(discriminator="kind")]
+class NoFeatures(Settings):
+    """No judge, for images without classes where Inception is not at hand: samples, curves and NLL alone."""
+
+    kind: Literal["none"]
+
+
+FeatureSettings = Annotated[ClassifierSettings | InceptionSettings | NoFeatures, Field(discriminator="kind")]
 
 
 class QualitySettings(Settings):
     """Inception score, FID, KID, precision and recall through torch-fidelity (section 4.1)."""
 
-    features: FeatureSettings
+    features: FeatureSettings = Field(
+        NoFeatures(kind="none"), description="Whose features of images judge the samples."
+    )
     batch_size: Count = Field(500, description="Images in one call of the feature extractor.")
     inception_splits: Count = Field(10, description="Splits of the inception score; fewer if n is small.")
     kid_subsets: Count = Field(100, description="Random subsets of KID.")

@@ -43,10 +43,12 @@ class StudyFile:
     def problem(self, keys: Keys, message: str) -> str:
         """A line that says what is wrong with a key: file, line, key, message.
 
-        File and line are those of the deepest part of it that any layer has, topmost first.
+        File and line are those of the deepest part of it that any layer has, topmost first. What a model
+        takes over from `defaults` is told as a key of those, in the same words for all models.
         """
         places = [(layer.path, layer.find(keys)) for layer in self.layers]
         path, place = max(places, key=lambda found: found[1].depth)
+        keys = ["defaults", *keys[2:]] if place.in_defaults else keys
         return f"{path}:{place.line}: {'.'.join(map(_key, keys))}: {message}"
 
 

@@ -16,6 +16,7 @@ from ddpm.study.checks import problems
 from ddpm.study.layers import DISCRIMINATORS, StudyFile, merge
 from ddpm.study.models import ModelSettings
 from ddpm.study.settings import Study
+from ddpm.study.unused import unused
 from ddpm.study.yaml_file import Keys
 
 Checked = TypeVar("Checked", bound=Settings)
@@ -41,7 +42,8 @@ def load_study(path: str | Path) -> Study:
         merged = merge(file.content.get("defaults") or {}, file.content["models"][name] or {})
         study._resolved[name] = _checked(ModelSettings, file, merged, "models", name)
     if found := problems(study):
-        raise StudyError("\n".join(file.problem(keys, message) for keys, message in found))
+        raise StudyError("\n".join(dict.fromkeys(file.problem(keys, message) for keys, message in found)))
+    study._warnings = [file.problem(keys, message) for keys, message in unused(study)]
     return study
 
 

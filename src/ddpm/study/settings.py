@@ -5,9 +5,11 @@ The JSON schema that editors use (config/study.schema.json) is generated from th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field, PrivateAttr, field_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from ddpm.study.artefacts import ArtefactSettings
 from ddpm.study.base import Name, Settings
@@ -15,8 +17,9 @@ from ddpm.study.datasets import DatasetSettings
 from ddpm.study.evaluation import LikelihoodSettings, QualitySettings, SamplingSettings
 from ddpm.study.models import ModelSettings, PartialModelSettings
 
-# The artefacts that show what samples are worth by the features of images.
-_JUDGED = ("table1", "table2", "text_numbers", "figure10", "figure15", "checkpoints")
+# The artefacts that show what samples are worth by the features of images: alone, or where a study names any.
+NEEDS_JUDGE = ("table1", "table2", "text_numbers", "figure10", "figure15", "checkpoints")
+_JUDGED = ("models", *NEEDS_JUDGE)
 
 
 class Study(Settings):
@@ -37,8 +40,27 @@ class Study(Settings):
     )
     sampling: SamplingSettings = SamplingSettings()
     likelihood: LikelihoodSettings = LikelihoodSettings()
-    quality: QualitySettings
-    artefacts: ArtefactSettings = Field(description="Which model feeds which table and figure.")
+    quality: QualitySettings = QualitySettings()
+    artefacts: ArtefactSettings = Field(
+        description="Which model feeds which table and figure. The table `models` is built unless it is null."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _all_models(cls, content: Any) -> Any:
+        """The table `models` is the default, and its default is all models."""
+        if not isinstance(content, Mapping) or not isinstance(
+            artefacts := content.get("artefacts", {}), Mapping
+        ):
+            return content
+        table = artefacts.get("models", {})
+        if (
+            isinstance(table, Mapping)
+            and table.get("models") is None
+            and isinstance(content.get("models"), Mapping)
+        ):
+            table = {**table, "models": list(content["models"])}
+        return {**content, "artefacts": {**artefacts, "models": table}}
 
     @field_validator("title")
     @classmethod
@@ -50,6 +72,7 @@ class Study(Settings):
     # Filled by ddpm.study.loading after the defaults are merged in.
     _file: str = PrivateAttr("")
     _files: dict[str, str] = PrivateAttr(default_factory=dict)
+    _warnings: list[str] = PrivateAttr(default_factory=list)
     _resolved: dict[str, ModelSettings] = PrivateAttr(default_factory=dict)
 
     @property
@@ -66,6 +89,11 @@ class Study(Settings):
     def files(self) -> dict[str, str]:
         """SHA-256 of each file of settings, the topmost first: local changes, the file, what it extends."""
         return dict(self._files)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is seldom meant, though no mistake: a line each with file, line, key and remedy."""
+        return list(self._warnings)
 
     def model(self, name: str) -> ModelSettings:
         """The complete settings of a model.
@@ -84,8 +112,15 @@ class Study(Settings):
         return self.model(model).sampling_seeds or self.sampling.seeds
 
     @property
+    def is_judged(self) -> bool:
+        """Whether samples are measured by features of images."""
+        return self.quality.features.kind != "none"
+
+    @property
     def judged_models(self) -> list[str]:
         """The models whose samples are measured by features, for an artefact or the choice of weights."""
+        if not self.is_judged:
+            return []
         chosen = [name for name in _JUDGED if name in self.artefacts.chosen]
         shown = [model for name in chosen for model in self.artefacts.models_of(name)]
         return [name for name in self.models if name in shown or self._compares_checkpoints(name)]

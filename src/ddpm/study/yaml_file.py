@@ -34,10 +34,11 @@ _BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 class Place(NamedTuple):
-    """How many keys of a path a file has, and the line of the last of them."""
+    """How many keys of a path a file has, the line of the last, and whether that stands in `defaults`."""
 
     depth: int
     line: int
+    in_defaults: bool = False
 
 
 class YamlFile:
@@ -148,7 +149,7 @@ class YamlFile:
         if keys and keys[0] == "models" and place.depth < len(keys):
             in_defaults = self._find(["defaults", *keys[2:]])
             if in_defaults.depth == len(keys) - 1:
-                return Place(len(keys), in_defaults.line)
+                return Place(len(keys), in_defaults.line, in_defaults=True)
         return place
 
     def _find(self, keys: Keys) -> Place:

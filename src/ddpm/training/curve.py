@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from ddpm.errors import OutputError
+from ddpm.records.files import write_text
+
 if TYPE_CHECKING:
     import pandas as pd
 
+logger = logging.getLogger("ddpm")
 _COLUMNS = ("step", "loss", "gradient_norm", "learning_rate")
 
 
@@ -71,6 +77,15 @@ class Curve:
         import pandas as pd
 
         return pd.DataFrame(self._with_open_interval(), columns=list(_COLUMNS)).astype({"step": "int64"})
+
+    def write_csv(self, path: Path) -> None:
+        """Writes the points so far, to be looked at while training goes on; no failure stops that."""
+        rows = (",".join(f"{value:.9g}" for value in point) for point in self.points)
+        lines = [",".join(_COLUMNS), *rows]
+        try:
+            write_text(path, "\n".join(lines) + "\n")
+        except OutputError as error:
+            logger.warning("warning: %s", error)
 
     def state(self) -> dict[str, Tensor]:
         """What a resumed run needs, as tensors."""

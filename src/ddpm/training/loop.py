@@ -18,8 +18,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import logging
+import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import torch
@@ -48,6 +50,8 @@ from ddpm.training.state import SavedState, StateFolder
 
 if TYPE_CHECKING:
     from ddpm.study.models import TrainingSettings
+
+logger = logging.getLogger("ddpm")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,13 +132,20 @@ class Training:
         losses = training_losses(self.diffusion, self.network, self.loss, batch.x_0, batch.t, batch.noise)
         return losses.mean()
 
-    def run(self, states: StateFolder, title: str, checkpoints: Checkpoints | None = None) -> Outcome:
+    def run(
+        self,
+        states: StateFolder,
+        title: str,
+        checkpoints: Checkpoints | None = None,
+        watch: Callable[[Curve], object] | None = None,
+    ) -> Outcome:
         """Continues from the saved state, if any, to the last update or to divergence.
 
         Args:
             states: where the state is saved.
             title: for the progress line.
             checkpoints: keeps the averaged weights of some steps; None for none.
+            watch: called with the curve after each of its points; None for nobody.
 
         Raises:
             Stopped: a signal asked to stop; the state was saved.
@@ -144,6 +155,8 @@ class Training:
             LostProcess: another process ended.
         """
         self._start(states)
+        if self.ranks.first and 0 < self.updates < self.settings.steps:
+            logger.info(f"{title}: goes on from the saved state, step {self.updates:,}")
         agreement = StopAgreement(self.ranks, self.device.type)
         saved_at = time.monotonic()
         with StopRequest() as stop, self._progress(title) as progress:
@@ -153,11 +166,19 @@ class Training:
                     checkpoints.after(self.updates, self.parameters.views(self.average))
                 if self.updates % self.settings.log_every == 0:
                     self.curve.close_interval()
+                    if watch is not None:
+                        watch(self.curve)
                 if progress is not None:
                     progress.advance(note=self.curve.note())
                 if (number := agreement.after_update(stop.signal)) is not None:
                     self.save(states)
                     self.ranks.wait_for_all()
+                    if self.ranks.first:
+                        name = signal.Signals(number).name
+                        logger.info(
+                            f"{title}: {name}: the state is saved at step {self.updates:,} of "
+                            f"{self.settings.steps:,}; the same command goes on from there"
+                        )
                     raise Stopped(128 + number)
                 if time.monotonic() - saved_at > 60 * self.settings.save_every_minutes:
                     self.save(states)
@@ -203,6 +224,7 @@ class Training:
         """Saves weights, average, moments and the curve, if this is the first process."""
         if self.ranks.first:
             states.save(SavedState(self.state(), self.updates))
+            self.curve.write_csv(states.folder.with_name("training.csv"))
 
     def state(self) -> dict[str, Tensor]:
         """All that an update depends on besides the settings, by parameter: weights, average, moments."""

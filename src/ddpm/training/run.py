@@ -24,6 +24,7 @@ from ddpm.network.weights import TRAINED, read_weights, save_weights
 from ddpm.records.files import link_or_copy, require_writable, write_text
 from ddpm.records.traced_files import read_frame, read_provenance, write_frame
 from ddpm.study import Study
+from ddpm.study.carried import carried_settings
 from ddpm.training.earlier import (
     DESCRIPTION,
     UNKNOWN,
@@ -168,7 +169,8 @@ class TrainingRun:
         Raises:
             OutputError: one cannot be written.
         """
-        digest = save_weights(self.weights, outcome.average, provenance)
+        carried = carried_settings(self.study, self.model)
+        digest = save_weights(self.weights, outcome.average, {**provenance, **carried})
         write_frame(self.curve, outcome.curve.frame(), dict(provenance) | {"weights_hash": digest})
         self.states.keep_latest()
         return digest
@@ -186,6 +188,15 @@ class TrainingRun:
         path = self._path(layout.RECEIPT)
         write_text(path, json.dumps(receipt, indent=1) + "\n")
         return path
+
+    def outcome(self) -> str:
+        """How the run ended, in words: status, steps, the last loss of the curve, and the weights."""
+        about, curve = read_weights(self.weights)[1], read_frame(self.curve)
+        if about["status"] != TRAINED:
+            return str(about["status"])
+        loss = f", loss {curve['loss'].iloc[-1]:.4g}" if len(curve) else ""
+        steps = f"{int(about['updates']):,} steps"
+        return f"{about['status']}, {steps}{loss}, weights {about['weights_hash'][:12]}"
 
     def _set_aside(self, name: str) -> None:
         if (place := set_aside(self.folder, self._path(layout.EARLIER) / name)) is not None:
@@ -215,7 +226,8 @@ class TrainingRun:
         for step, path in self.checkpoints.items():
             if (source := weights_of(place, step)) is not None:
                 tensors, about = read_weights(source)
-                save_weights(path, tensors, about | self.provenance)
+                carried = carried_settings(self.study, self.model)
+                save_weights(path, tensors, about | self.provenance | carried)
 
     def _defect(self) -> str | None:
         """Why weights, curve and checkpoints are not the whole results of this run; None if they are."""

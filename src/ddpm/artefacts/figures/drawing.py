@@ -109,7 +109,7 @@ def figure_trace(study: Study, figure: str) -> dict[str, Any]:
         "title": study.title,
         "settings": artefact_fingerprint(study, figure),
         "study_files": study.files,
-        "git_commit": git_commit(),
+        "git_commit": git_commit(*study.files),
         "inputs": [_input(role, path) for role, paths in inputs.items() for path in paths],
     }
 

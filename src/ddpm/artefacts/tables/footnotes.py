@@ -45,7 +45,7 @@ def of_table(
         PUBLISHED_NOTE,
         *measured_notes(study, models),
         *diverged,
-        _comparability_note(study, models),
+        *([_comparability_note(study, models)] if study.is_judged else []),
         *dict.fromkeys(note for ours in measured for note in fewer_note(ours.fewer)),
         *own,
         _SPREAD_NOTE,

@@ -64,7 +64,9 @@ class MeasuredRows:
         return "published weights" if published else self.statuses[row]
 
     def best(self, row: str) -> list[str]:
-        """Columns in which the row is the best of the measured rows."""
+        """Columns in which the row is the best of the measured rows; none where it is the only one."""
+        if len(self.models) < 2:
+            return []
         return [
             measure.column
             for measure in self.measures

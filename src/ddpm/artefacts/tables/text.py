@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import textwrap
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ddpm.artefacts.tables.view import Cell, Column, Group, Line, View
@@ -78,21 +79,17 @@ def _unescape(text: str) -> str:
 def to_plain_text(view: View, columns: int = 100) -> str:
     """The table in at most `columns` terminal columns; long entries wrap, best values carry a *.
 
-    A table whose longest words alone need more is set as narrow as they allow.
+    A table whose longest words alone need more goes on below with its last columns, and the rows that have
+    entries there.
     """
-    rows: list[list[str] | str] = [[view.label_heading, *(column.heading for column in view.columns)], ""]
-    for group in view.groups:
-        rows += [group.title] if group.title else []
-        indent = "  " if group.title else ""
-        rows += [
-            [indent + line.label, *(cell.text + "*" * (cell.best and bool(cell.text)) for cell in line.cells)]
-            for line in group.lines
-        ]
-    widths = _fitting_widths([row for row in rows if isinstance(row, list)], columns)
-    rule = "-" * (sum(widths) + len(_GAP) * (len(widths) - 1))
-    lines = [*textwrap.wrap(view.title, columns), rule]
-    for row in rows:
-        lines += _wrapped_row(row, widths) if isinstance(row, list) else textwrap.wrap(row, columns) or [rule]
+    lines = textwrap.wrap(view.title, columns)
+    for part in _parts(view, columns):
+        rows = _rows(part)
+        widths = _fitting_widths(rows, columns)
+        rule = "-" * _total(widths)
+        lines += [rule, *_wrapped_row(rows[0], widths), rule]
+        for row in rows[1:]:
+            lines += _wrapped_row(row, widths) if len(row) > 1 else textwrap.wrap(row[0], columns)
     lines.append(rule)
     best = any(cell.best for group in view.groups for line in group.lines for cell in line.cells)
     for note in [*(["* best: of the published numbers, and of those measured here"] * best), *view.notes]:
@@ -100,14 +97,55 @@ def to_plain_text(view: View, columns: int = 100) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _parts(view: View, columns: int) -> Iterator[View]:
+    """The table in tables of fewer columns that fit; one column each at the least."""
+    count = len(view.columns)
+    while count > 1 and _total(_fitting_widths(_rows(_with_columns(view, 0, count)), columns)) > columns:
+        count -= 1
+    yield _with_columns(view, 0, count)
+    if count < len(view.columns):
+        rest = _with_columns(view, count, len(view.columns))
+        filled = [
+            Group(group.title, lines)
+            for group in rest.groups
+            if (lines := [line for line in group.lines if any(cell.text for cell in line.cells)])
+        ]
+        yield from _parts(dataclasses.replace(rest, groups=filled), columns)
+
+
+def _with_columns(view: View, first: int, end: int) -> View:
+    groups = [
+        Group(group.title, [Line(line.label, line.cells[first:end]) for line in group.lines])
+        for group in view.groups
+    ]
+    return dataclasses.replace(view, columns=view.columns[first:end], groups=groups)
+
+
+def _rows(view: View) -> list[list[str]]:
+    """The heading and the rows; a group's title is a row of one entry."""
+    rows = [[view.label_heading, *(column.heading for column in view.columns)]]
+    for group in view.groups:
+        rows += [[group.title]] if group.title else []
+        indent = "  " if group.title else ""
+        rows += [
+            [indent + line.label, *(cell.text + "*" * (cell.best and bool(cell.text)) for cell in line.cells)]
+            for line in group.lines
+        ]
+    return rows
+
+
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + len(_GAP) * (len(widths) - 1)
+
+
 def _fitting_widths(rows: Sequence[Sequence[str]], columns: int) -> list[int]:
     """Widths that fit: the widest column that can still wrap gives way first."""
-    entries = list(zip(*rows, strict=True))
+    entries = list(zip(*(row for row in rows if len(row) > 1), strict=True))
     widths = [max(map(width, column)) for column in entries]
     least = [max(width(word) for text in column for word in text.split(" ")) for column in entries]
     # A label's indent must not stand on a line of its own.
     least[0] = min(widths[0], max(least[0] + 2, 16))
-    while sum(widths) + len(_GAP) * (len(widths) - 1) > columns:
+    while _total(widths) > columns:
         wrappable = [k for k in range(len(widths)) if widths[k] > least[k]]
         if not wrappable:
             break

@@ -73,3 +73,13 @@ class View:
         for line in (line for group in self.groups for line in group.lines):
             if len(line.cells) != len(self.columns):
                 raise ValueError(f"{line.label}: {len(line.cells)} cells for {len(self.columns)} columns")
+
+    def without_blank_columns(self) -> View:
+        """The table without the columns that have no text in any row."""
+        lines = [line for group in self.groups for line in group.lines]
+        kept = [n for n in range(len(self.columns)) if any(line.cells[n].text for line in lines)]
+        groups = [
+            Group(group.title, [Line(line.label, [line.cells[n] for n in kept]) for line in group.lines])
+            for group in self.groups
+        ]
+        return dataclasses.replace(self, columns=[self.columns[n] for n in kept], groups=groups)

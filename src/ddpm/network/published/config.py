@@ -83,7 +83,7 @@ def check_config(path: Path, network: UNet) -> None:
         path: a config.json.
         network: the network that the weights are for.
     """
-    config = {**DEFAULTS, **_read(path)}
+    config = {**DEFAULTS, **read_config(path)}
     problems = []
     for key, accepted in accepted_values(network).items():
         value = _plain(config.get(key, _ABSENT))
@@ -98,7 +98,12 @@ def check_config(path: Path, network: UNet) -> None:
         )
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_config(path: Path) -> dict[str, Any]:
+    """A config file of diffusers.
+
+    Raises:
+        WeightsError: it may not be read, or holds no mapping.
+    """
     require_readable(path, WeightsError, "no such file")
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
@@ -107,7 +112,7 @@ def _read(path: Path) -> dict[str, Any]:
             f"{path}: cannot be read as JSON ({error}); fetch it again or remove it"
         ) from error
     if not isinstance(config, dict):
-        raise WeightsError(f"{path}: not a UNet2DModel's settings; fetch it again or remove it")
+        raise WeightsError(f"{path}: not settings of diffusers; fetch it again or remove it")
     return config
 
 

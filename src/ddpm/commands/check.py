@@ -1,0 +1,86 @@
+"""Say what is wrong with a study and its images, or what it would run."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import logging
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from ddpm.errors import DataError
+from ddpm.study import Study
+
+if TYPE_CHECKING:
+    from ddpm.study.datasets import ImageFolderSettings
+
+logger = logging.getLogger("ddpm")
+_MOST_NAMED = 10
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds nothing: everything follows from the study."""
+
+
+def run(study: Study, arguments: argparse.Namespace) -> None:
+    """Logs warnings, data, judge and jobs; raises for what would stop the workflow."""
+    from ddpm.plan.jobs import study_jobs
+
+    for warning in study.warnings:
+        logger.warning(f"warning: {warning}")
+    for dataset in sorted({study.model(model).dataset for model in study.models}):
+        _check_data(study, dataset)
+    logger.info(f"judge: {_judge(study)}")
+    for model in study.models:
+        settings = study.model(model)
+        length = f"{settings.training.steps:,} steps" if settings.pretrained is None else "not trained"
+        logger.info(
+            f"model {model}: {length}, {len(settings.seeds)} seed(s), T = {settings.diffusion.timesteps}"
+        )
+    jobs = [job for job in study_jobs(study, []) if job.pending]
+    rules = Counter(job.rule for job in jobs)
+    logger.info(f"jobs to run: {len(jobs)} ({', '.join(f'{n} {rule}' for rule, n in sorted(rules.items()))})")
+    logger.info(f"how long that takes here: ddpm plan {study.file}")
+
+
+def _check_data(study: Study, dataset: str) -> None:
+    from ddpm.data.store import manifest_path
+    from ddpm.graph.sources import packed_hash, require_source
+
+    if packed_hash(study, dataset) is not None:
+        logger.info(f"data {dataset}: packed in {manifest_path(study, dataset).parent}")
+        return
+    require_source(study, dataset)
+    settings = study.datasets[dataset]
+    if settings.source == "image_folder":
+        _check_images(study, dataset, settings)
+
+
+def _check_images(study: Study, dataset: str, settings: ImageFolderSettings) -> None:
+    from ddpm.data.image_folder import listed
+    from ddpm.data.sufficiency import require_enough_images
+    from ddpm.data.survey import unusable_images
+
+    train, test = listed(settings)
+    require_enough_images(study, dataset, train.labels, test.labels)
+    unusable = list(unusable_images(settings))
+    if unusable:
+        named = list(itertools.islice(unusable, _MOST_NAMED))
+        more = [f"and {len(unusable) - len(named):,} more"] if len(unusable) > len(named) else []
+        total = len(train.files) + len(test.files)
+        heading = f"{study.file}: datasets.{dataset}: {len(unusable):,} of {total:,} images cannot be used:"
+        raise DataError("\n  ".join([heading, *named, *more]))
+    size = settings.image_size
+    logger.info(
+        f"data {dataset}: {len(train.files):,} training and {len(test.files):,} test images, {size}x{size}, "
+        f"{len(set(train.labels.tolist()))} class(es)"
+    )
+
+
+def _judge(study: Study) -> str:
+    features = study.quality.features
+    if features.kind == "classifier":
+        return f"a classifier of {features.dataset}, of test accuracy {features.required_accuracy} or more"
+    return (
+        "Inception's features" if features.kind == "inception" else "none; no IS, FID, KID, precision, recall"
+    )

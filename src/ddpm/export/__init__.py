@@ -1,0 +1,1 @@
+"""Models for other programs: the folder that diffusers' `DDPMPipeline.from_pretrained` loads."""

@@ -1,0 +1,1 @@
+"""The Python interface: `ddpm.load` and the model that it returns."""
