@@ -24,7 +24,7 @@ help:
 # What the demo and all studies need.
 $(INSTALLED): envs/requirements.txt envs/constraints.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
-	@echo "Installing into $(VENV): some minutes; 0.7 GB to download and 2 GB of disk, with torch for CUDA 3 GB and 7 GB."
+	@echo "Installing into $(VENV): some minutes, 0.5 GB to download, 2 GB of disk. Torch for CUDA: about 3 GB more to download."
 	@[ -n "$(TORCH_INDEX)" ] || [ "$$(uname)" != Linux ] || command -v nvidia-smi >/dev/null || \
 		echo "No NVIDIA GPU was found. For torch without CUDA: make TORCH_INDEX=https://download.pytorch.org/whl/cpu ..."
 	$(PYTHON) -m venv $(VENV)
