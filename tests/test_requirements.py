@@ -27,7 +27,8 @@ def pins(name: str) -> dict[str, Version]:
     return found
 
 
-DIRECT = pins("requirements.txt")
+RUNNING = pins("requirements.txt")
+DIRECT = RUNNING | pins("development.txt")
 PINNED = DIRECT | pins("constraints.txt")
 
 
@@ -47,12 +48,15 @@ def needed(name: str, extras: frozenset[str], seen: set[tuple[str, frozenset[str
             needed(canonicalize_name(requirement.name), frozenset(requirement.extras), seen)
 
 
-def test_the_two_files_share_no_package_and_hold_what_the_project_needs():
-    assert not DIRECT.keys() & pins("constraints.txt").keys()
+def test_the_three_files_share_no_package_and_hold_what_the_project_needs():
+    assert len(PINNED) == sum(
+        len(pins(f"{name}.txt")) for name in ("requirements", "development", "constraints")
+    )
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = {canonicalize_name(Requirement(text).name) for text in project["dependencies"]}
-    assert wanted <= DIRECT.keys()
+    assert wanted <= RUNNING.keys()
     assert "-c constraints.txt" in (ROOT / "envs" / "requirements.txt").read_text().splitlines()
+    assert "-r requirements.txt" in (ROOT / "envs" / "development.txt").read_text().splitlines()
 
 
 def test_all_that_is_installed_with_the_requirements_is_pinned():
@@ -63,9 +67,9 @@ def test_all_that_is_installed_with_the_requirements_is_pinned():
             if Version(distribution(name).version).public != str(version)
         ]
     except PackageNotFoundError as error:
-        pytest.skip(f"this environment was not made from envs/requirements.txt: {error} is not installed")
+        pytest.skip(f"this environment was not made from envs/development.txt: {error} is not installed")
     if differing:
-        pytest.skip(f"this environment was not made from envs/requirements.txt: other {', '.join(differing)}")
+        pytest.skip(f"this environment was not made from envs/development.txt: other {', '.join(differing)}")
     seen: set[tuple[str, frozenset[str]]] = set()
     for name in DIRECT:
         needed(name, frozenset(), seen)

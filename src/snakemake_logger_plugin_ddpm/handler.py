@@ -168,7 +168,7 @@ class LogHandler(LogHandlerBase):
         took = _duration(time.monotonic() - self.began)
         # With `--quiet progress` nothing is known of the number of jobs.
         if self.stopping or not self.failed:
-            rest = "" if self.done == self.total else "; the same command again goes on"
+            rest = "; the same command again goes on" if self.stopping else ""
             if self.total:
                 self._write(f"{self.done} of {self.total} jobs done in {took}{rest}")
             return
@@ -197,8 +197,8 @@ class LogHandler(LogHandlerBase):
     def _tell_running(self) -> None:
         running = [job for job in self.jobs.values() if job.ended is None]
         for job in running[:_SHOWN_AT_ONCE]:
-            if progress := job_log.progress(job.logs, job.rule):
-                self._line("running", f"{job.title}: {progress}")
+            if newest := job_log.newest(job.logs, job.rule):
+                self._line("running", f"{job.title}: {newest}")
         if len(running) > _SHOWN_AT_ONCE:
             self._line("running", f"and {len(running) - _SHOWN_AT_ONCE} more")
 

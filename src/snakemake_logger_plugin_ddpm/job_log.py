@@ -25,10 +25,10 @@ def _without_title(line: str, rule: str) -> str:
     return rest if colon and title.split(" ")[0] == rule else line
 
 
-def progress(logs: list[str], rule: str) -> str:
-    """How far a job is, as its log last said; "" if it did not."""
-    found = [line for log in logs for line in _lines(log) if _PROGRESS.search(line)]
-    return _without_title(found[-1], rule) if found else ""
+def newest(logs: list[str], rule: str) -> str:
+    """The last message of a job that runs: how far it is, or whom it waits for; "" if there is none."""
+    last = [lines[-1] for log in logs if (lines := _lines(log))]
+    return _without_title(last[-1], rule) if last else ""
 
 
 def result(logs: list[str], rule: str) -> str:

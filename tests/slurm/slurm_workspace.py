@@ -30,7 +30,7 @@ def edited_profile(**lines: object) -> str:
 def write_workspace(folder: Path, study: dict[str, Any], **lines: object) -> None:
     """The root of a checkout: the workflow, its profiles and a study."""
     shutil.copy(ROOT / "Snakefile", folder)
-    for name in ("workflow", "profiles", "envs"):
+    for name in ("workflow", "profiles"):
         shutil.copytree(ROOT / name, folder / name)
     (folder / "slurm").mkdir()
     lines = {"partition": PARTITION, "gpu_type": GPU_TYPE} | lines

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -23,7 +25,7 @@ ON_GPU = {
     "progressive",
     "neighbours",
 }
-LOCAL = {"data", "table", "figure", "index"}
+LOCAL = {"data", "table", "figure", "index", "metrics"}
 
 
 def resources_by_rule(folder: Path) -> dict[str, dict[str, str]]:
@@ -43,12 +45,17 @@ def resources_by_rule(folder: Path) -> dict[str, dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def asked(tmp_path_factory) -> dict[str, dict[str, str]]:
+def workspace(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("profile")
     write_workspace(
         folder, tiny_study(), partition="all", account="12345", gpu_type="a100", walltime=200, gpus=4
     )
-    return resources_by_rule(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def asked(workspace) -> dict[str, dict[str, str]]:
+    return resources_by_rule(workspace)
 
 
 def test_the_rules_that_are_submitted(asked):
@@ -78,3 +85,21 @@ def test_no_job_asks_for_more_than_the_walltime(asked):
 def test_training_is_warned_before_the_limit(asked):
     assert {rule for rule in asked if "slurm_extra" in asked[rule]} == {"train"}
     assert asked["train"]["slurm_extra"] == "--signal=TERM@120"
+
+
+def test_without_slurm_nothing_is_started(workspace, tmp_path):
+    for program in ("bash", "sh", "git", "which", "uname", "cat"):
+        (tmp_path / program).symlink_to(shutil.which(program) or "/missing")
+    run = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--profile", "slurm", "results/tiny/index.html"],
+        cwd=workspace,
+        env=os.environ | {"PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    output = run.stdout + run.stderr
+    assert run.returncode == 1
+    assert output.count("its program `sbatch` is not found on this machine. Start it on the cluster's") == 1
+    assert "Error in rule" not in output
+    assert not (workspace / "results/tiny/data").exists()

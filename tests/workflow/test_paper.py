@@ -44,6 +44,7 @@ FULL_SCALE = {
     "table": 5,
     "figure": 13,
     "index": 1,
+    "metrics": 1,
     "all": 1,
 }
 

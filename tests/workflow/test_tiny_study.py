@@ -178,6 +178,7 @@ def test_one_variants_setting_reruns_it_and_what_depends_on_it(edited):
         "quality mu_tilde_mse 0 0",
         "table table2",
         "figure training_curves",
+        "metrics",
         "index",
     }
 

@@ -20,8 +20,39 @@ IMPORTED = "results/x/models/m/seed0/imported.safetensors"
 def test_every_word_of_a_command_is_quoted():
     for rules in (ROOT / "workflow" / "rules").glob("*.smk"):
         commands = re.findall(r'shell:\n((?: +".*"\n)+)', rules.read_text())
+        # Its messages go to its log; the screen is the workflow's.
+        assert all(command.endswith('--log {log:q} --quiet"\n') for command in commands), rules.name
         for field in re.findall(r"\{[^}]*\}", "".join(commands)):
             assert field.endswith(":q}"), f"{rules.name}: {field}"
+
+
+def test_jobs_of_the_login_node_are_not_repeated():
+    """A cluster's profile sets `retries` for training; an error of a download or a table would come again."""
+    snakefile = (ROOT / "Snakefile").read_text()
+    local = set(re.findall(r"^    (\w+),$", snakefile.rpartition("localrules:")[2], re.MULTILINE))
+    rules = {}
+    for file in (ROOT / "workflow" / "rules").glob("*.smk"):
+        rules |= dict(re.findall(r"^rule (\w+):\n((?:    .*\n|\n(?=    ))+)", file.read_text(), re.MULTILINE))
+    local = (local | {"metrics"}) & rules.keys()
+    assert {"fetch", "data", "table", "index"} <= local
+    assert {name for name in rules if "    retries: 0\n" in rules[name]} == local
+    assert not any("conda:" in text for text in rules.values())
+
+
+@pytest.mark.workflow
+def test_without_a_network_a_download_is_told_once(tmp_path):
+    (tmp_path / "config").mkdir()
+    entry = {
+        "about": "a thing",
+        "sha256": "0" * 64,
+        "bytes": 1,
+        "mirrors": ["https://nowhere.invalid/a", "https://none.invalid/b"],
+    }
+    (tmp_path / "config" / "resources.yaml").write_text(yaml.safe_dump({"thing.gz": entry}))
+    output = snakemake(tmp_path, "resources/thing.gz", "--cores", "1", "--retries", "5", status=1)
+    assert output.count("No network: none of the servers of resources/thing.gz can be found") == 1
+    assert "(nowhere.invalid, none.invalid)" in output
+    assert "Error in rule" not in output
 
 
 def put(folder: Path, seed: int) -> None:
