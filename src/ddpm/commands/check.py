@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from ddpm.study.datasets import ImageFolderSettings
 
 logger = logging.getLogger("ddpm")
+
+GROUP = "the study"
+EXAMPLES = ("ddpm check config/own-images.yaml",)
 _MOST_NAMED = 10
 
 

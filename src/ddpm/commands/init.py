@@ -12,6 +12,8 @@ from ddpm.graph import layout
 logger = logging.getLogger("ddpm")
 
 NEEDS_STUDY = False
+GROUP = "the study"
+EXAMPLES = ("ddpm init mine --images my_images",)
 _JUDGES = {
     "classifier": "a classifier of your classes judges the samples (FID and the other measures)",
     "inception": "Inception's features judge the samples (FID and the other measures)",
