@@ -50,8 +50,13 @@ def test_five_lines_give_the_workflows_samples(folder, tmp_path_factory, monkeyp
     images = model.sample(12, seed=0)
     assert (images.dtype, images.shape) == (np.uint8, (12, 1, 8, 8))
     assert (images == shards()).all()
-    # Fewer are the first ones; other batches differ by rounding, another seed altogether.
+    # Also where the size of a batch shows in the last bit: the workflow's, whatever the count.
+    sizes: set[int] = set()
+    hook = model._network.register_forward_pre_hook(lambda _, given: sizes.add(len(given[0])))
     assert (model.sample(3) == images[:3]).all()
+    hook.remove()
+    assert sizes == {8}
+    # Other batches differ by rounding, another seed altogether.
     small = model.sample(3, batch_size=1).astype(int)
     assert np.abs(small - images[:3]).max() <= 1
     assert (model.sample(3, seed=1) != images[:3]).mean() > 0.5
