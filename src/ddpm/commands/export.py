@@ -14,6 +14,8 @@ from ddpm.graph.fingerprint import weights_fingerprint
 from ddpm.study import Study
 
 logger = logging.getLogger("ddpm")
+GROUP = "sample"
+EXAMPLES = ("ddpm export config/demo.yaml --model epsilon_L_simple --to my_model",)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
