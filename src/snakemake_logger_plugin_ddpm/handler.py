@@ -161,7 +161,9 @@ class LogHandler(LogHandlerBase):
         job.ended, job.logs = time.monotonic(), list(record.log)  # type: ignore[attr-defined]
         job.message = str(getattr(record, "rule_msg", None) or "")
         self.failed[number] = job
-        text = f"{job.title}: {job.message}" if job.message else job.title
+        # The rest of what an executor says stands in the list at the end.
+        first = job.message.partition(". ")[0]
+        text = f"{job.title}: {first}" if first else job.title
         self._line(*(("stopped", text) if self.stopping else ("FAILED", text, "red")))
 
     def _tell_end(self) -> None:

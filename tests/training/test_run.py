@@ -84,7 +84,7 @@ def weights_hash(run: Path = RUN) -> str:
 
 def test_a_finished_run(finished):
     run = finished / RUN
-    names = ["checkpoints", "run.json", STATE, RECEIPT, CURVE, "training.csv", WEIGHTS]
+    names = ["checkpoints", "run.json", STATE, RECEIPT, CURVE, WEIGHTS, "training.csv"]
     assert sorted(path.name for path in run.iterdir()) == sorted(names)
     assert [path.name for path in (run / STATE).iterdir()] == ["latest.safetensors"]
     receipt = json.loads((run / RECEIPT).read_text())

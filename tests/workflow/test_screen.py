@@ -118,7 +118,7 @@ def test_failed_jobs_stand_last_with_their_logs(tmp_path, log, monkeypatch):
     for number, path in enumerate((long, empty, killed, tmp_path / "absent.log", log)):
         run.begin(number, "train", TRAIN | {"seed": number}, [path])
         run.tell(LogEvent.PROGRESS, done=0, total=9)
-        assert "FAILED" in run.fail(number, path, "SLURM-job '7' failed" if number == 0 else None)
+        assert "FAILED" in run.fail(number, path, "SLURM-job '7' failed. More." if number == 0 else None)
     # One that was tried again, and then ended, has not failed.
     run.begin(4, "train", TRAIN | {"seed": 4}, [log])
     run.end(4, 1, 9)
@@ -126,7 +126,9 @@ def test_failed_jobs_stand_last_with_their_logs(tmp_path, log, monkeypatch):
     assert run.tell(LogEvent.ERROR, message, logging.ERROR) == ""
     said = run.close()
     assert "4 of 9 jobs failed, 1 done, 4 not made, in" in said
-    assert f"train m seed 0\n    SLURM-job '7' failed\n    log: {long}\n    ... 40 lines before\n" in said
+    assert (
+        f"train m seed 0\n    SLURM-job '7' failed. More.\n    log: {long}\n    ... 40 lines before\n" in said
+    )
     assert "    line 40\n" in said
     assert "line 39\n" not in said
     assert f"log: {empty}\n    (the log is empty" in said

@@ -34,9 +34,8 @@ CURVE = f"{RUN}/training.parquet"
 STATE = f"{RUN}/state"
 TRAINING_LOCK = "{home}/models/{model}/.seed{seed}.training.lock"
 CHECKPOINT = f"{RUN}/checkpoints/step{{step}}.safetensors"
-# To be looked at while training goes on; nothing depends on them.
+# To be looked at; nothing depends on it.
 CHECKPOINT_SAMPLES = f"{RUN}/checkpoints/step{{step}}.png"
-CURVE_SO_FAR = f"{RUN}/training.csv"
 # Where the files of a run go whose settings the study has no longer.
 EARLIER = "{home}/earlier/{model}/seed{seed}"
 # The weights that are evaluated, where they are not those of the last step.
