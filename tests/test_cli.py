@@ -313,14 +313,3 @@ def test_a_signal_leaves_no_temporary_folder(number, tmp_path, monkeypatch):
         signal.signal(number, before)
     assert ended.value.code == 128 + number
     assert not list(tmp_path.glob("features-*"))
-
-
-def test_make_clean_keeps_results():
-    if shutil.which("make") is None:
-        pytest.skip("there is no make here")
-    root = Path(__file__).parents[1]
-    told = subprocess.run(
-        ["make", "-n", "clean"], cwd=root, capture_output=True, text=True, check=True
-    ).stdout
-    assert ".pytest_cache" in told
-    assert not any(name in told for name in ("results", ".snakemake", "resources", ".venv", "config"))

@@ -170,7 +170,7 @@ def test_the_model_card_says_what_was_measured():
 
 
 def test_the_version_of_diffusers_is_the_tested_one():
-    assert f"diffusers=={DIFFUSERS_VERSION}" in (ROOT / "envs/requirements.txt").read_text().splitlines()
+    assert f"diffusers=={DIFFUSERS_VERSION}" in (ROOT / "envs/development.txt").read_text().splitlines()
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert not any(name.startswith("diffusers") for name in project["dependencies"])
 
