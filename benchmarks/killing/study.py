@@ -33,7 +33,11 @@ def drill_study() -> dict[str, Any]:
     study["likelihood"] = {"batch_size": 200, "images_per_shard": 200, "images": 200}
     study["quality"]["features"] |= {"epochs": 1, "required_accuracy": 0.1}
     study["quality"] |= {"inception_splits": 2, "kid_subsets": 5, "kid_subset_size": 20}
-    study["artefacts"] = {"text_numbers": {"model": MODEL}, "figure2": {"model": MODEL, "t": 4}}
+    study["artefacts"] = {
+        "models": None,
+        "text_numbers": {"model": MODEL},
+        "figure2": {"model": MODEL, "t": 4},
+    }
     return study
 
 

@@ -62,6 +62,7 @@ def tiny_demo() -> dict[str, Any]:
     study["quality"] |= {"inception_splits": 2, "kid_subsets": 2, "kid_subset_size": 10}
     artefacts = study["artefacts"]
     study["artefacts"] = {
+        "models": None,
         "table1": artefacts["table1"],
         "table4": artefacts["table4"],
         "figure10": artefacts["figure10"],

@@ -48,6 +48,7 @@ def study_of(rate: float, kept: list[int]) -> dict:
     study["quality"]["features"] |= {"epochs": 1, "required_accuracy": 0.1}
     study["quality"] |= {"inception_splits": 2, "kid_subsets": 2, "kid_subset_size": 10}
     study["artefacts"] = {
+        "models": None,
         "text_numbers": {"model": MODEL},
         "comparison": {},
         "figure13": {"model": MODEL, "rows": 2, "columns": 2},

@@ -27,7 +27,7 @@ quality:
   kid_subsets: 2
   kid_subset_size: 4
   features: {kind: inception, weights: inception.pth}
-artefacts: {}
+artefacts: {models: null}
 """
 
 

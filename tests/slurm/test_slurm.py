@@ -39,7 +39,7 @@ def small_study(**steps: int) -> dict[str, Any]:
     }
     study["defaults"]["training"]["save_every_minutes"] = 0.01
     study["sampling"]["batches_per_shard"] = 1
-    study["artefacts"] = {"figure13": {"model": next(iter(steps)), "rows": 5, "columns": 5}}
+    study["artefacts"] = {"models": None, "figure13": {"model": next(iter(steps)), "rows": 5, "columns": 5}}
     return study
 
 

@@ -254,7 +254,7 @@ def test_changed_images_reach_all_that_was_made_of_them_and_nothing_else_does(tm
     study["datasets"] = {"pics": folders}
     study["defaults"]["dataset"] = study["quality"]["features"]["dataset"] = "pics"
     study["models"] = {"epsilon_L_simple": {"seeds": [0], "checkpoints": {"steps": [10]}}}
-    study["artefacts"] = {"table1": {"L": None, "L_simple": "epsilon_L_simple"}}
+    study["artefacts"] = {"models": None, "table1": {"L": None, "L_simple": "epsilon_L_simple"}}
     write_study(tmp_path, study)
     snakemake(tmp_path, index, "--cores", "2")
     (tmp_path / "pics/train/.DS_Store").write_bytes(b"x")
