@@ -105,7 +105,7 @@ def test_results_without_records_are_judged_by_their_times_and_train_nothing(cop
     assert "train epsilon_L_fixed 0" in planned(copied)
     before = (copied / WEIGHTS.format("epsilon_L_fixed")).read_bytes()
     snakemake(copied, RECEIPT.format("epsilon_L_fixed"), "--cores", "1")
-    log = copied / "results/logs/train/epsilon_L_fixed.seed0.log"
+    log = copied / "results/demo/logs/train/epsilon_L_fixed.seed0.log"
     assert "weights.safetensors is complete" in log.read_text()
     assert (copied / WEIGHTS.format("epsilon_L_fixed")).read_bytes() == before
 
