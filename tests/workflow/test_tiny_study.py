@@ -281,11 +281,15 @@ def test_changed_images_reach_all_that_was_made_of_them_and_nothing_else_does(tm
         "reference",
         "bound",
         "likelihood",
+        "metrics",
         "table",
         "index",
     }
     assert jobs == made
-    assert "/30 steps" in snakemake(tmp_path, index, "--cores", "2")
+    log = tmp_path / "results/tiny/logs/train/epsilon_L_simple.seed0.log"
+    log.unlink()
+    snakemake(tmp_path, index, "--cores", "2")
+    assert "/30 steps" in log.read_text()
     assert planned(tmp_path, index) == set()
 
 
