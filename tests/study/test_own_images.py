@@ -103,6 +103,15 @@ def test_what_cannot_become_a_study_writes_nothing(name, number, message, capsys
     assert Path("config/taken.yaml").read_text() == "mine"
 
 
+def test_a_title_that_no_study_may_have_leaves_no_file(capsys):
+    write_images("pictures")
+    assert main(["init", "mine", "--images", "pictures", "--title", " "]) == 2
+    assert "title" in capsys.readouterr().err
+    assert not Path("config/mine.yaml").exists()
+    assert main(["init", "mine", "--images", "pictures", "--title", 'a "b" \\c: #d']) == 0
+    assert load_study("config/mine.yaml").title == 'a "b" \\c: #d'
+
+
 def test_images_held_out_of_one_folder_are_the_same_each_time_and_of_each_class():
     for name in ("a", "b"):
         write_images(f"all/{name}", 10)

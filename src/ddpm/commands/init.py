@@ -48,7 +48,11 @@ def run(arguments: argparse.Namespace) -> None:
         raise StudyError(f"{path}: there is such a study already; choose another name, or edit that file")
     images = survey(arguments.images)
     write_text(path, study_text(arguments.title or name, images))
-    load_study(path)
+    try:
+        load_study(path)
+    except StudyError:
+        path.unlink()
+        raise
     logger.info(
         f"wrote {path}: {images.train_images:,} training and {images.test_images:,} test images, "
         f"{images.size}x{images.size}, {'grey' if images.channels == 1 else 'colour'}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
 SIZES = (8, 16, 32, 64)
 # By image size: channels, multipliers of the levels, and the heights at which blocks attend.
@@ -100,6 +101,5 @@ def _neighbours(images: OwnImages) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A YAML text in double quotes."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    """A YAML text in double quotes; those of JSON are such."""
+    return json.dumps(text, ensure_ascii=False)
