@@ -96,6 +96,7 @@ def test_the_demo(jobs_of):
             "neighbours": 1,
             "table": 3,
             "figure": 12,
+            "metrics": 1,
             "index": 1,
         },
     }

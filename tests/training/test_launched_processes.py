@@ -160,7 +160,7 @@ def test_files_and_messages_come_from_one_process(undisturbed):
     folder, said = undisturbed
     for step in (10, 20):
         assert said.count(f"step{step}.safetensors") == 1
-    assert said.count(": trained, weights") == 1
+    assert said.count(": trained, 40 steps") == 1
     assert said.count("40/40 steps") == 1
     assert "Traceback" not in said
     assert "process 1" not in said

@@ -86,7 +86,7 @@ def test_the_screen_has_a_line_a_job_with_its_result(built):
 
 def test_the_curve_so_far_can_be_read_and_holds_what_is_kept(built):
     for run in (home(built) / "models").glob("*/seed*"):
-        curve, kept = pd.read_csv(run / "training.csv"), pd.read_parquet(run / "training.parquet")
+        curve, kept = pd.read_csv(run / "state/training.csv"), pd.read_parquet(run / "training.parquet")
         # The last interval may be an open one.
         assert len(kept) - 1 <= len(curve) <= len(kept)
         assert np.allclose(curve, kept[: len(curve)], rtol=1e-6, equal_nan=True)

@@ -224,7 +224,7 @@ class Training:
         """Saves weights, average, moments and the curve, if this is the first process."""
         if self.ranks.first:
             states.save(SavedState(self.state(), self.updates))
-            self.curve.write_csv(states.folder.with_name("training.csv"))
+            self.curve.write_csv(states.folder / "training.csv")
 
     def state(self) -> dict[str, Tensor]:
         """All that an update depends on besides the settings, by parameter: weights, average, moments."""

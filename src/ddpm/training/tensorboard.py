@@ -18,7 +18,7 @@ def require_tensorboard(folder: Path) -> None:
     if importlib.util.find_spec("tensorboard") is None:
         raise StudyError(
             f"--tensorboard {folder}: the package tensorboard is not installed: pip install tensorboard, or "
-            "leave the option out (training.csv beside the saved state holds the same curve)"
+            "leave the option out (state/training.csv in the run's folder holds the same curve)"
         )
 
 
