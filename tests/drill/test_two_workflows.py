@@ -70,7 +70,7 @@ def test_looks_at_the_workflow_are_allowed(running, words):
 
 
 def test_the_workflow_may_be_linted(running):
-    """Snakemake ends with status 1 for each rule without a conda environment of its own (workflow/lint.py)."""
+    """Snakemake ends with status 1 for rules without a conda environment (workflow/lint.py)."""
     folder, first = running
     assert "Lints for rule train" in snakemake(folder, "--lint", status=1)
     assert first.poll() is None
