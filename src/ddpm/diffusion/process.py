@@ -102,6 +102,10 @@ class GaussianDiffusion:
         mean = prediction if self.prediction == "mu_tilde" else self.posterior_mean(x_0, x_t, t)
         return ReverseStep(mean, log_variance, x_0)
 
+    def predicted_x_0(self, output: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
+        """x_0-hat from the network's output at (x_t, t), unclipped, [B, C, H, W] (Eq. 15 for epsilon)."""
+        return self._x_0(self._split(output, x_t, t)[0], x_t, t)
+
     def target(self, x_0: Tensor, x_t: Tensor, t: Tensor, noise: Tensor) -> Tensor:
         """What the network should predict, [B, C, H, W]."""
         if self.prediction == "epsilon":
