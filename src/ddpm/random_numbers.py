@@ -42,6 +42,7 @@ class Stream(enum.IntEnum):
     BOUND = 7
     DIFFUSED_SOURCES = 8
     CONTINUATION = 9
+    CODE = 10
 
 
 def philox(counter: tuple[Any, Any, Any, Any], key: tuple[int, int]) -> tuple[Any, Any, Any, Any]:
