@@ -29,7 +29,7 @@ _LEAVING = (signal.SIGTERM, signal.SIGHUP)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one verb; returns the exit status: 0, 2 after an error that the user can mend, 1 after another."""
+    """Runs one verb; returns the exit status: 0, that of an error that the user can mend (2 but for a few), 1 after another."""
     modules = verbs()
     options = _parser(modules).parse_args(arguments)
     try:
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except DDPMError as error:
         logger.error("error: %s", error)
-        return 2
+        return error.status
     except KeyboardInterrupt:
         logger.error("interrupted")
         return 130

@@ -7,7 +7,13 @@ from collections.abc import Sequence
 
 
 class DDPMError(Exception):
-    """Base of all errors that the `ddpm` command prints without a traceback (exit status 2)."""
+    """Base of all errors that the `ddpm` command prints without a traceback.
+
+    Attributes:
+        status: what the command exits with.
+    """
+
+    status = 2
 
 
 class StudyError(DDPMError):

@@ -12,4 +12,4 @@ Where its files lie follows from the study alone (`ddpm.graph.layout`).
 SHARED = frozenset({"arguments"})
 
 # The headings of `ddpm --help`, in the order of the work; a verb without one stands under "other".
-GROUPS = ("the study", "data", "train", "sample", "evaluate", "tables and figures")
+GROUPS = ("the study", "data", "train", "sample", "evaluate", "compress", "tables and figures")

@@ -23,6 +23,16 @@ def add_sample_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sampling", type=int, default=0, help="sampling seed (default 0)")
 
 
+def add_schedule_argument(parser: argparse.ArgumentParser) -> None:
+    """Adds --schedule: which code of `compression.schedules`."""
+    parser.add_argument(
+        "--schedule",
+        default="progressive",
+        metavar="NAME",
+        help="a key of `compression.schedules`: progressive (the default), progressive_x1, archive, bound",
+    )
+
+
 def require_trained(study: Study, model: str) -> None:
     """Raises StudyError if the model is not trained but has published weights, or another model's."""
     if (source := study.model(model).weights_of) is not None:

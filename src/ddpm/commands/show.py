@@ -1,4 +1,4 @@
-"""Print the study's tables, its models' numbers, and where its figures and its page lie."""
+"""Print a study's tables, its models' numbers and where its figures lie; or what a compressed file holds."""
 
 from __future__ import annotations
 
@@ -7,35 +7,60 @@ import json
 import os
 import shutil
 import sys
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from ddpm.compression.account import code_contents, code_text
 from ddpm.graph import layout
-from ddpm.study import Study
+from ddpm.study import Study, load_study
+
+if TYPE_CHECKING:
+    from ddpm.compression.file_format import CodeFile
 
 GROUP = "tables and figures"
-EXAMPLES = ("ddpm show config/demo.yaml", "ddpm show config/demo.yaml --json")
+EXAMPLES = ("ddpm show config/demo.yaml", "ddpm show config/demo.yaml --json", "ddpm show digits.ddpm")
+NEEDS_STUDY = False
 # Where the output is no terminal.
 COLUMNS = 100
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds --json."""
+    """Adds the study file, or the compressed one, and --json."""
+    parser.add_argument("study", type=Path, help="a study file, or a file of `ddpm compress`")
     parser.add_argument(
         "--json", action="store_true", help="print tables, numbers and places as one JSON object"
     )
 
 
-def run(study: Study, arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> None:
     """Prints to standard output what exists of the study's results, in a terminal's width."""
     if hasattr(sys.stdout, "reconfigure"):
         # A terminal without UTF-8 shows a replacement sign instead of failing at a "±".
         sys.stdout.reconfigure(errors="replace")
-    text = json.dumps(_contents(study), indent=1) if arguments.json else _text(study, _columns())
+    if (code := _code_file(arguments.study)) is not None:
+        content = code_contents(code)
+        text = json.dumps(content, indent=1) if arguments.json else code_text(content)
+    else:
+        study = load_study(arguments.study)
+        text = json.dumps(_contents(study), indent=1) if arguments.json else _text(study, _columns())
     try:
         print(text, flush=True)
     except BrokenPipeError:
         # The reader (`ddpm show ... | head`) has seen enough; nothing is left to flush at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _code_file(path: Path) -> CodeFile | None:
+    """The compressed file, if it begins as one does."""
+    from ddpm.compression.file_format import MAGIC, read
+
+    try:
+        with path.open("rb") as file:
+            if file.read(len(MAGIC)) != MAGIC:
+                return None
+        return read(path.read_bytes(), str(path))
+    except OSError:
+        return None
 
 
 def _columns() -> int:

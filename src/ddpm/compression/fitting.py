@@ -51,6 +51,9 @@ def decoder_bits(
 ) -> DecoderBits:
     """Measures p(x_0 | x_t) of Eq. 13 on training images at some times, and interpolates in log t.
 
+    The variance is fitted as well: as a few pixels err far, a Gaussian as wide as the mean squared error is
+    not the best.
+
     Args:
         diffusion, network: the model, on one device.
         pixels: uint8 [n, C, H, W].
@@ -110,6 +113,24 @@ def fitted_schedule(
         variances=(*between.variance.tolist(), float(decoder.variance[path[-1]])),
         kl=tuple(expected),
     )
+
+
+def model_schedule(diffusion: GaussianDiffusion, kl: np.ndarray) -> CodingSchedule:
+    """The paper's own code: all T times with the model's fixed variances, that of the decoder too.
+
+    Args:
+        diffusion: of a fixed variance.
+        kl: expected bits/dim of the terms L_{t-1}, t = 1..T, of the bound, float64 [T].
+
+    Raises:
+        ValueError: a learned variance, which is another for each image.
+    """
+    if diffusion.variance == "learned":
+        raise ValueError("a learned variance is another for each image; choose `variance: optimal`")
+    large = diffusion.variance == "fixed_large"
+    log_variance = diffusion.log_variance_large if large else diffusion.log_variance_small
+    variances = log_variance.exp().cpu().numpy()[::-1].tolist()
+    return CodingSchedule(tuple(reversed(range(len(kl)))), tuple(variances), tuple(kl[::-1].tolist()))
 
 
 def fitted_codes(model: CodingModel, pixels: np.ndarray) -> list[IndexCode]:

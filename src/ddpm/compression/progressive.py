@@ -14,7 +14,7 @@ import torch
 
 from ddpm.compression.channel import Chunk, candidates, choose_candidates, chunks, gaussian_kl_bits
 from ddpm.compression.codebook import step_keys
-from ddpm.compression.decoder import LEVELS, decoder_parameters, grey_levels
+from ddpm.compression.decoder import decoder_parameters, grey_levels
 from ddpm.compression.index_code import IndexCode
 from ddpm.compression.model import CodingModel, Transition
 from ddpm.compression.range_code import EndOfPrefix, StreamDecoder, StreamEncoder
@@ -52,14 +52,14 @@ class Received:
     """One image as Algorithm 4 received it.
 
     Attributes:
-        pixels: uint8 [C, H, W]: x_0, or x_0-hat of the last step that came whole.
+        x_0: uint8 [C, H, W]; None if it did not come.
+        x_0_hat: uint8 [C, H, W], of the last latent that came whole; mid-grey if none did.
         steps: how many latents came whole, x_T being the first.
-        whole: whether x_0 itself came.
     """
 
-    pixels: np.ndarray
+    x_0: np.ndarray | None
+    x_0_hat: np.ndarray
     steps: int
-    whole: bool
 
 
 def _no_telling(steps: int) -> None:
@@ -234,9 +234,7 @@ class _Receiver:
 
     def result(self) -> Received:
         """What came."""
-        if self._x_0 is None:
-            return Received(to_pixels(torch.from_numpy(self.x_0_hat)).numpy(), self.steps, whole=False)
-        return Received(self._x_0, self.steps, whole=True)
+        return Received(self._x_0, to_pixels(torch.from_numpy(self.x_0_hat)).numpy(), self.steps)
 
 
 def next_latent(transition: Transition, x_r: np.ndarray, x_0_hat: np.ndarray, z: np.ndarray) -> np.ndarray:

@@ -117,8 +117,8 @@ def initial_words(stack: int, count: int) -> np.ndarray:
 
 def _pseudo_random(key: int, number: int, count: int) -> np.ndarray:
     """uint32 [count] of a key, other ones for each number."""
-    start = torch.tensor([key]) + number * _SPREAD
-    return (splitmix64(start, count)[0].numpy() & 0xFFFFFFFF).astype(np.uint32)
+    start = (key + number * _SPREAD + 2**63) % 2**64 - 2**63
+    return (splitmix64(torch.tensor([start]), count)[0].numpy() & 0xFFFFFFFF).astype(np.uint32)
 
 
 def image_key(image: int) -> int:

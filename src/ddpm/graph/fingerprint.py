@@ -137,6 +137,17 @@ def likelihood_fingerprint(study: Study, model: str) -> str:
     return fingerprint("likelihood", model_fingerprint(study, model), study.likelihood)
 
 
+def schedule_fingerprint(study: Study, model: str, schedule: str) -> str:
+    """What a code depends on, the weights and the errors of the model included."""
+    settings = study.compression
+    return fingerprint(
+        "schedule",
+        likelihood_fingerprint(study, model),
+        settings.schedules[schedule],
+        [settings.training_images, settings.batch_size],
+    )
+
+
 def chain_fingerprint(study: Study, figure: str) -> str:
     """What the chains of figures 2, 7, 8 and 9 depend on, the weights included."""
     model = study.artefacts.models_of(figure)[0]

@@ -48,6 +48,9 @@ NEIGHBOURS = "{home}/neighbours/{figure}.npz"
 BOUND_TERMS = "{home}/likelihood/{model}/seed{seed}/{split}/shard{shard}.parquet"
 RATE_DISTORTION = "{home}/likelihood/{model}/seed{seed}/{split}/rate_distortion.parquet"
 
+# Codes of Algorithms 3 and 4.
+SCHEDULE = "{home}/compression/{model}/seed{seed}/{schedule}.json"
+
 CHECKPOINT_ROWS = "{home}/measurements/checkpoints/{model}/seed{seed}/step{step}.parquet"
 QUALITY_ROWS = "{home}/measurements/quality/{model}/seed{seed}/sampling{sampling}.parquet"
 PROGRESSIVE_ROWS = "{home}/measurements/progressive/{model}/seed{seed}/sampling{sampling}.parquet"
@@ -79,7 +82,7 @@ RECORDS = "{home}/records.json"
 # Folders of the paper study's home: a study of such a name would write into them.
 RESERVED_NAMES = frozenset(
     {"data", "features", "models", "samples", "chains", "neighbours", "likelihood", "measurements"}
-    | {"tables", "figures", "logs", "benchmarks", "resources", "plots", "earlier"}
+    | {"tables", "figures", "logs", "benchmarks", "resources", "plots", "earlier", "compression"}
 )
 
 

@@ -13,6 +13,7 @@ from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from ddpm.study.artefacts import ArtefactSettings
 from ddpm.study.base import Name, Settings
+from ddpm.study.compression import CompressionSettings
 from ddpm.study.datasets import DatasetSettings
 from ddpm.study.evaluation import LikelihoodSettings, QualitySettings, SamplingSettings
 from ddpm.study.models import ModelSettings, PartialModelSettings
@@ -41,6 +42,7 @@ class Study(Settings):
     sampling: SamplingSettings = SamplingSettings()
     likelihood: LikelihoodSettings = LikelihoodSettings()
     quality: QualitySettings = QualitySettings()
+    compression: CompressionSettings = CompressionSettings()
     artefacts: ArtefactSettings = Field(
         description="Which model feeds which table and figure. The table `models` is built unless it is null."
     )
