@@ -7,6 +7,7 @@ Denoising Diffusion Probabilistic Models", ICML 2021, section 4).
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -36,8 +37,12 @@ def respaced(
 
     Args:
         diffusion, network: the whole process and the model of it, on one device.
-        times: ascending, in 0..T-1.
+        times: ascending, in 0..T-1. Sampling starts from pure noise at the last, which is T-1 but for trials.
         variance: "fixed_large" or "fixed_small" of the shorter process; None for that of `diffusion`.
+
+    The mean of a step is mu-tilde of x_0-hat whatever the network predicts: a predicted mu-tilde is that of a
+    step of the whole process. So with clipping, all T times of a model that predicts mu-tilde are not quite
+    the whole process, whose mean is then the network's output itself.
 
     Raises:
         ValueError: times that do not ascend or lie outside 0..T-1, or a learned variance, which says nothing
@@ -59,3 +64,52 @@ def respaced(
         return diffusion.predicted_x_0(network(x_t, t), x_t, t)
 
     return GaussianDiffusion(betas, "x0", variance).to(chosen.device), predict_x_0
+
+
+@dataclasses.dataclass(frozen=True)
+class ReverseChain:
+    """What samples are drawn by.
+
+    Attributes:
+        diffusion, network: the process whose steps are taken, and the model of it.
+        keys: by what the noise of each step is drawn, [steps + 1]: its t in the whole process, 0..T-1; and,
+            last, T for x_T. So equal steps of two chains see equal noise.
+    """
+
+    diffusion: GaussianDiffusion
+    network: Network
+    keys: Sequence[int]
+
+
+def reverse_chain(
+    diffusion: GaussianDiffusion,
+    network: Network,
+    steps: int | Sequence[int] | None = None,
+    variance: str | None = None,
+) -> ReverseChain:
+    """The chain of some steps of a model, with its own variance or another; with neither, the model as it is.
+
+    Args:
+        diffusion, network: the whole process and the model of it, on one device.
+        steps: how many evenly spaced times, or the paper's t of each, ascending in 1..T; None for all T.
+        variance: "fixed_large" or "fixed_small"; None for the model's own.
+
+    Raises:
+        ValueError: as `evenly_spaced` and `respaced`.
+    """
+    timesteps = diffusion.timesteps
+    if steps is None:
+        times = list(range(timesteps))
+    elif isinstance(steps, int):
+        times = evenly_spaced(timesteps, steps)
+    else:
+        times = [t - 1 for t in steps]
+    keys = [*times, timesteps]
+    if times != list(range(timesteps)):
+        return ReverseChain(*respaced(diffusion, network, times, variance), keys)
+    if variance in (None, diffusion.variance):
+        return ReverseChain(diffusion, network, keys)
+    if "learned" in (variance, diffusion.variance):
+        raise ValueError("a model with learned variance has no other, and others have no learned one")
+    other = GaussianDiffusion(diffusion.beta.cpu().numpy(), diffusion.prediction, str(variance))
+    return ReverseChain(other.to(diffusion.beta.device), network, keys)

@@ -99,13 +99,15 @@ def training_job_fingerprint(study: Study, model: str, kept: Sequence[int] | Non
 
 def checkpoint_fingerprint(study: Study, model: str) -> str:
     """What the FID of a checkpoint depends on."""
-    checkpoints = study.model(model).checkpoints
+    checkpoints, sampling = study.model(model).checkpoints, study.sampling
+    # Of earlier versions, which had no overrides, what was measured stays current.
+    overrides = [] if sampling.steps is sampling.variance is None else [sampling.steps, sampling.variance]
     return fingerprint(
         "checkpoint",
         training_fingerprint(study, model),
         features_fingerprint(study),
         study.quality,
-        [study.sampling.batch_size, study.sampling.precision],
+        [sampling.batch_size, sampling.precision, *overrides],
         [checkpoints.images, checkpoints.seed],
     )
 

@@ -133,7 +133,7 @@ def _sample(study: Study, job: Job) -> Work:
 def _sampling_evaluations(study: Study, model: ModelSettings, images: int) -> int:
     """Network inputs for so many finished samples, in whole batches."""
     batch = study.sampling.batch_size
-    return -(-images // batch) * batch * model.diffusion.timesteps
+    return -(-images // batch) * batch * study.sampling.reverse_steps(model.diffusion.timesteps)
 
 
 def _chain(study: Study, job: Job) -> Work:
