@@ -1,8 +1,8 @@
 """The reverse process in fewer steps: a chain over some of the times, with the same marginals q(x_t | x_0).
 
-A step from x_r to x_s, s < r, is one of a diffusion process whose beta is 1 - alpha-bar_r / alpha-bar_s. So the
-chosen times make up a process of their own, whose network is asked at them (Nichol and Dhariwal, "Improved
-Denoising Diffusion Probabilistic Models", ICML 2021, section 4).
+A step from x_r to x_s, s < r, is one of a diffusion process whose beta is 1 - alpha-bar_r / alpha-bar_s. So
+the chosen times make up a process of their own, whose network is asked at them (Nichol and Dhariwal,
+"Improved Denoising Diffusion Probabilistic Models", ICML 2021, section 4).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ddpm.diffusion.process import GaussianDiffusion, Network
 
 
 def evenly_spaced(timesteps: int, steps: int) -> list[int]:
-    """`steps` times of 0..T-1, ascending, as evenly spaced as can be, with both ends (T-1 alone for one step).
+    """`steps` times of 0..T-1, ascending, as evenly spaced as can be, with both ends (T-1 alone for one).
 
     Raises:
         ValueError: fewer than 1 step or more than T.
@@ -49,7 +49,7 @@ def respaced(
             of steps other than the trained ones.
     """
     chosen = torch.as_tensor(list(times), dtype=torch.int64)
-    within = len(chosen) and 0 <= int(chosen.min()) and int(chosen.max()) < diffusion.timesteps
+    within = len(chosen) and int(chosen.min()) >= 0 and int(chosen.max()) < diffusion.timesteps
     if not within or bool((chosen.diff() <= 0).any()):
         raise ValueError(f"times {list(times)} must ascend within 0..{diffusion.timesteps - 1}")
     variance = variance or diffusion.variance

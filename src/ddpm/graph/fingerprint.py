@@ -134,6 +134,18 @@ def quality_fingerprint(study: Study, model: str) -> str:
     )
 
 
+def respaced_fingerprint(study: Study, model: str) -> str:
+    """What measurements of samples in other steps depend on, besides those steps and their variance."""
+    return fingerprint(
+        "respaced",
+        model_fingerprint(study, model),
+        features_fingerprint(study),
+        study.quality,
+        [study.sampling.batch_size, study.sampling.precision],
+        [study.respaced_images, study.sampling_seeds(model)[0]],
+    )
+
+
 def likelihood_fingerprint(study: Study, model: str) -> str:
     """What a model's bound depends on, its weights included."""
     return fingerprint("likelihood", model_fingerprint(study, model), study.likelihood)
@@ -195,6 +207,7 @@ _OF_RESULTS: dict[str, tuple[Callable[[Study, str], str], str]] = {
     layout.CHECKPOINT_ROWS: (checkpoint_fingerprint, "model"),
     layout.QUALITY_ROWS: (quality_fingerprint, "model"),
     layout.PROGRESSIVE_ROWS: (quality_fingerprint, "model"),
+    layout.RESPACED_ROWS: (respaced_fingerprint, "model"),
     layout.REFERENCE_ROWS: (reference_fingerprint, "dataset"),
 }
 

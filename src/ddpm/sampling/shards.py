@@ -94,7 +94,7 @@ def draw_batch(
 ) -> tuple[Tensor, list[Tensor]]:
     """Finished samples [B, C, H, W] of these indices, and x0-hat after each number of steps in `keep`.
 
-    `keys` says by what the noise of each step is drawn (`ddpm.diffusion.respacing.ReverseChain`); None: its t.
+    `keys` says by what each step's noise is drawn (`ddpm.diffusion.respacing.ReverseChain`); None: its t.
     """
     timesteps = diffusion.timesteps
     keys = range(timesteps + 1) if keys is None else keys

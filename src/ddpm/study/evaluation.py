@@ -54,13 +54,13 @@ class SamplingSettings(Settings):
     )
     steps: Count | Times | None = Field(
         None,
-        description="Sample trained models in fewer steps: so many evenly spaced ones, or the t of each in 1..T, "
-        "ascending, the last of them T, where noise is all there is; null for all T.",
+        description="Sample trained models in fewer steps: so many evenly spaced ones, or the t of each in "
+        "1..T, ascending, the last of them T, where noise is all there is; null for all T.",
     )
     variance: FixedVariance | None = Field(
         None,
-        description="Sample trained models with this reverse variance, beta_t or beta-tilde_t of the steps that "
-        "are taken; null for each model's own.",
+        description="Sample trained models with this reverse variance, beta_t or beta-tilde_t of the steps "
+        "that are taken; null for each model's own.",
     )
     precision: Precision = "float32"
     compiled: Compiled = False
