@@ -78,9 +78,9 @@ class Model:
 
         Sample n depends on the weights, `seed` and n alone, so that more samples begin with the same ones. Of
         a model of a study they are the first `count` of the workflow's samples of this sampling seed, bit for
-        bit on the same kind of machine and number of threads, unless more than `seed` is given. The workflow's
-        batches are drawn whole: for few images of a large network, a small `batch_size` is faster, and the
-        samples are the same up to rounding.
+        bit on the same kind of machine and number of threads, unless more than `seed` is given. The
+        workflow's batches are drawn whole: for few images of a large network, a small `batch_size` is faster,
+        and the samples are the same up to rounding.
 
         Args:
             count: number of images.
@@ -88,15 +88,15 @@ class Model:
             batch_size: images in one network call; None: the study's, or, without a study, 128 or fewer.
             steps: how many evenly spaced steps, 1..T, or the t of each, ascending in 1..T, the last of them T
                 (where noise is all there is); None: the study's, which are all T unless it says otherwise.
-            variance: "fixed_large" (beta_t) or "fixed_small" (beta-tilde_t) of the steps that are taken; None:
-                the study's, which is the model's own unless it says otherwise.
+            variance: "fixed_large" (beta_t) or "fixed_small" (beta-tilde_t) of the steps that are taken;
+                None: the study's, which is the model's own unless it says otherwise.
 
         Returns:
             uint8 [count, C, H, W]; a pixel that is not finite is mid-grey.
 
         Raises:
-            DataError: a number outside its range, an unknown variance, or fewer steps or another variance of a
-                model that learned its own.
+            DataError: a number outside its range, an unknown variance, or fewer steps or another variance of
+                a model that learned its own.
         """
         count, seed = whole("count", count, 1, MOST), whole("seed", seed, 0, _LARGEST_SEED)
         if batch_size is not None:
@@ -121,8 +121,8 @@ class Model:
         if self._diffusion.variance == "learned" and (fewer or settings.variance is not None):
             given = f"steps={settings.steps!r}" if fewer else f"variance={settings.variance!r}"
             raise DataError(
-                f"{given}: {self.name} learned its variance, that of each of all T = {self.timesteps:,} steps; "
-                "leave it out"
+                f"{given}: {self.name} learned its variance, that of each of all T = {self.timesteps:,} "
+                "steps; leave it out"
             )
 
     def bits_per_dim(self, images: Any, *, seed: int | None = None) -> np.ndarray:
