@@ -92,6 +92,29 @@ ELSEWHERE = {
         ("seeds: [0, 1]", "seeds: [-1]", r"seeds\.0: .* greater than or equal to 0"),
         ("  images: 1000", "  images: 300", "shows 400 samples, but sampling.images is 300"),
         ("progressive_columns: 20", "progressive_columns: 101", "101 columns, but T = 100"),
+        ("progressive_columns: 20", "steps: 101", "101 steps, but T = 100 for mu_tilde_L_learned; take at"),
+        ("progressive_columns: 20", "steps: 0", r"sampling\.steps.*greater than or equal to 1"),
+        (
+            "progressive_columns: 20",
+            "steps: [9, 101]",
+            "the time 101 lies beyond T = 100 of mu_tilde_L_learned",
+        ),
+        ("progressive_columns: 20", "steps: [9, 4]", r"sampling\.steps.*the times \[9, 4\] must ascend"),
+        (
+            "progressive_columns: 20",
+            "steps: 50",
+            "mu_tilde_L_learned learned its variance.*remove `sampling.s",
+        ),
+        (
+            "progressive_columns: 20",
+            "variance: learned",
+            r"sampling\.variance: .*'fixed_large' or 'fixed_small'",
+        ),
+        (
+            "progressive_columns: 20",
+            "variance: fixed_small",
+            "epsilon_L_learned learned its variance.*remove `sampling.variance`, or this model",
+        ),
         ("test_images: 500", "test_images: 1797", "less than or equal to 1787"),
         (
             "  images: 1000",
@@ -235,6 +258,20 @@ def test_the_schema_is_in_step_accepts_the_demo_and_refuses_an_unknown_key():
     demo["defaults"]["training"]["stpes"] = 3
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(demo, schema)
+
+
+@pytest.mark.usefixtures("project")
+def test_figures_of_the_reverse_process_need_as_many_steps_as_columns():
+    fixed = (
+        "models: {mu_tilde_L_learned: {diffusion: {variance: fixed_small}}, epsilon_L_learned: {diffusion: "
+    )
+    fixed += "{variance: fixed_small}}}\n"
+    assert child(f"{fixed}sampling: {{steps: 20}}").sampling.reverse_steps(100) == 20
+    message = (
+        r"child\.yaml:3: sampling\.steps|20 columns, but 19 steps \(`sampling\.steps`\) for epsilon_L_simple"
+    )
+    with pytest.raises(StudyError, match=message):
+        child(f"{fixed}sampling: {{steps: 19}}")
 
 
 @pytest.mark.usefixtures("project")
