@@ -42,7 +42,9 @@ wildcard_constraints:
     shard=r"\d+",
     split="train|test",
     step=r"\d+",
-    table=r"table\d+|text_numbers|comparison|models",
+    steps=r"\d+",
+    variance="fixed_large|fixed_small",
+    table=r"table\d+|text_numbers|comparison|models|fewer_steps",
     figure=r"figure\d+|training_curves|checkpoints",
 
 

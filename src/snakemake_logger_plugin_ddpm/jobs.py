@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 # Wildcards whose values speak for themselves.
-_BARE = frozenset({"model", "dataset", "figure", "table", "split", "file"})
+_BARE = frozenset({"model", "dataset", "figure", "table", "split", "variance", "file"})
 # Until this share of the planned work is done, no time left is told.
 _ENOUGH = 0.03
 

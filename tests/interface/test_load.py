@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 import ddpm
 from ddpm.data.store import read_images
+from ddpm.diffusion.process import GaussianDiffusion
 from ddpm.diffusion.schedule import beta_schedule
 from ddpm.errors import ResourceError
 from ddpm.graph.fingerprint import training_fingerprint
@@ -20,6 +21,7 @@ from ddpm.records.measurements import read_measurements
 from ddpm.records.traced_files import read_arrays, read_provenance
 from ddpm.study import load_study
 from ddpm.study.carried import MODEL_SETTINGS
+from ddpm.study.evaluation import SamplingSettings
 from ddpm.training.run import training_run
 
 RESULTS, STUDY = "results/leaving", "config/leaving.yaml"
@@ -64,6 +66,51 @@ def test_five_lines_give_the_workflows_samples(folder, tmp_path_factory, monkeyp
     assert (ddpm.load(STUDY, "simple", seed=0).sample(3) == images[:3]).all()
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
     assert (ddpm.load(folder / RESULTS, "simple").sample(3) == images[:3]).all()
+
+
+@pytest.mark.usefixtures("folder")
+def test_fewer_steps_and_the_other_variance():
+    model = ddpm.load(RESULTS, "simple")  # T = 10
+    whole = model.sample(4)
+    assert (model.sample(4, steps=10, variance="fixed_large") == whole).all()
+    assert (model.sample(4, steps=range(1, 11)) == whole).all()
+    few = model.sample(4, steps=3)
+    # Evenly spaced with both ends: the paper's t = 1, 5 (of 5.5) and 10.
+    assert (model.sample(4, steps=np.array([1, 5, 10])) == few).all()
+    assert (model.sample(2, steps=3) == few[:2]).all()
+    small = model.sample(4, steps=3, variance="fixed_small")
+    for one, other in [(few, whole), (small, few), (model.sample(4, variance="fixed_small"), whole)]:
+        assert (one != other).mean() > 0.2
+    # A study's own overrides hold where nothing else is asked for.
+    own = ddpm.Model(
+        model.name, model._network, model._diffusion, {}, SamplingSettings(batch_size=8, steps=3)
+    )
+    assert (own.sample(4) == few).all()
+    assert (own.sample(4, steps=10) == whole).all()
+
+
+def test_mistakes_of_steps_and_variances(folder):
+    model = ddpm.load(RESULTS, "simple")
+    learned = GaussianDiffusion(model._diffusion.beta.numpy(), "epsilon", "learned")
+    other = ddpm.Model("tired", model._network, learned, {})
+    for call, message in [
+        (lambda: model.sample(1, steps=0), "steps: must be a whole number from 1 to 10, not 0"),
+        (lambda: model.sample(1, steps=11), "steps: must be a whole number from 1 to 10, not 11"),
+        (lambda: model.sample(1, steps=2.5), "steps: must be a whole number"),
+        (lambda: model.sample(1, steps="3"), "steps: must be a whole number from 1 to 10, not '3'"),
+        (lambda: model.sample(1, steps=[0, 10]), "steps: must be a whole number from 1 to 10, not 0"),
+        (lambda: model.sample(1, steps=[10, 5]), "steps: the times must ascend, each once, not [10, 5]"),
+        (lambda: model.sample(1, steps=[]), "steps: the times must ascend, each once, not []"),
+        (
+            lambda: model.sample(1, variance="learned"),
+            'variance: must be "fixed_large" or "fixed_small", not',
+        ),
+        (lambda: other.sample(1, steps=3), "steps=3: tired learned its variance"),
+        (lambda: other.sample(1, variance="fixed_small"), "variance='fixed_small': tired learned its"),
+    ]:
+        with pytest.raises(ddpm.DDPMError) as error:
+            call()
+        assert message in str(error.value)
 
 
 @pytest.mark.usefixtures("folder")

@@ -22,6 +22,8 @@ from ddpm.study import load_study
 SIMPLE = "epsilon_L_simple"
 # Evaluations of the chains of the paper's figures 2, 7, 8 and 9: images times steps.
 CHAINS = 1000 + (1000 + 3 * (1000 + 750 + 500 + 250)) + 3 * 500 * 11 + 4500 * 11
+# The same of the table of samples in fewer steps.
+FEWER = 2 * 50_000 * (100 + 50 + 10)
 anywhere = settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -80,6 +82,19 @@ def test_the_chains_of_figures(project):
     assert {
         name: job_work(study, job(study, "chain", figure=name)).evaluations for name in expected
     } == expected
+
+
+def test_samples_in_fewer_steps_cost_these_steps(project):
+    study = changed("demo", {"artefacts": {"fewer_steps": {"images": 300}}})
+    run = {"model": SIMPLE, "seed": 0, "variance": "fixed_small"}
+    for steps in (1, 50):
+        work = job_work(study, job(study, "respaced", **run, steps=steps))
+        # Two whole batches of 250.
+        assert (work.evaluations, work.features) == (500 * steps, 300)
+    fixed = {name: {"diffusion": {"variance": "fixed_small"}} for name in study.models if "learned" in name}
+    study = changed("demo", {"models": fixed, "sampling": {"steps": 25}}, new="shorter")
+    of = {"model": SIMPLE, "seed": 0, "sampling": 0, "shard": 0}
+    assert job_work(study, job(study, "sample", **of)).evaluations == 1000 * 25
 
 
 def test_only_jobs_that_are_left_cost_and_a_rule_without_an_entry_costs_nothing(project):
@@ -163,7 +178,7 @@ def test_the_papers_machine(project, jobs_of):
     study, published = load_study("config/paper.yaml"), read_published("config/published.csv")
     seconds = papers_seconds(planned(study, jobs_of("paper")), published)
     assert seconds["training"] == pytest.approx(6 * 800_000 / 21)
-    assert seconds["sampling"] == pytest.approx((9 * 50_000 + CHAINS / 1000) / 256 * 17)
+    assert seconds["sampling"] == pytest.approx((9 * 50_000 + FEWER / 1000 + CHAINS / 1000) / 256 * 17)
     # Its speeds say nothing of another network.
     demo = load_study("config/demo.yaml")
     assert papers_seconds(planned(demo, [job(demo, "train", model=SIMPLE, seed=0)]), published) == {}

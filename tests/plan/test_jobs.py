@@ -91,10 +91,11 @@ def test_the_demo(jobs_of):
         **{"data": 1, "features": 1, "train": 7, "sample": 7, "chain": 4, "reference": 1, "quality": 7},
         **{
             "progressive": 1,
+            "respaced": 7,
             "bound": 6,
             "likelihood": 6,
             "neighbours": 1,
-            "table": 3,
+            "table": 4,
             "figure": 12,
             "metrics": 1,
             "index": 1,

@@ -45,14 +45,19 @@ def line(text, start):
 
 
 def test_a_given_step_time_gives_exact_hours(project, capsys, done):
-    text = printed(capsys, load_study("config/paper.yaml"), "--step-time", "0.045")
+    study = load_study("config/paper.yaml")
+    text = printed(capsys, study, "--step-time", "0.045")
     assert line(text, "train ")[:5] == ["train", "6", "0", "6", "10 h"]
     # 6 x 800,000 x 0.045 s, and what the paper's machine takes for as many steps at 21 a second.
     assert line(text, "training") == ["training", "60.0", "2.5 days", "63.5"]
     # 90 jobs of 5,000 images, each image 1,000 evaluations at a third of 0.045 s / 128, a job's start 5 s;
-    # and the chains of 4 figures, together 75,500 evaluations (tests/plan/test_cost.py).
+    # and the chains of 4 figures, together 75,500 evaluations (tests/plan/test_cost.py);
+    # and 50,000 images in each of 100, 50 and 10 steps with two variances, measured in the same job.
     hours = (94 * 5 + (9 * 50_000 * 1000 + 75_500) * 0.045 / 128 / 3) / 3600
-    assert line(text, "sampling") == ["sampling", f"{hours:.1f}", f"{hours:.1f} h", "8.3"]
+    rate = max(cost.training_flops(study, model) for model in study.models) / 0.045
+    features = 6 * 50_000 * cost.features_flops(study) / rate
+    hours += (6 * (5 + 10) + 2 * 50_000 * 160 * 0.045 / 128 / 3 + features) / 3600
+    assert line(text, "sampling") == ["sampling", f"{hours:.1f}", f"{hours:.1f} h", "8.6"]
     assert "21 training steps/s, 10.6 h for 800,000 steps; 256 samples in 17 s" in text
     assert "1/3 of an image in training" in text
     assert "make demo" not in text

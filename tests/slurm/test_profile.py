@@ -23,6 +23,7 @@ ON_GPU = {
     "reference",
     "quality",
     "progressive",
+    "respaced",
     "neighbours",
 }
 LOCAL = {"data", "table", "figure", "index", "metrics"}

@@ -16,6 +16,7 @@ from ddpm.graph.fingerprint import (
     fingerprint,
     likelihood_fingerprint,
     quality_fingerprint,
+    respaced_fingerprint,
     sampling_fingerprint,
     training_fingerprint,
     training_job_fingerprint,
@@ -35,6 +36,7 @@ def fingerprints(study) -> dict[str, str]:
         "checkpoint": checkpoint_fingerprint(study, MODEL),
         "sampling": sampling_fingerprint(study, MODEL),
         "quality": quality_fingerprint(study, MODEL),
+        "respaced": respaced_fingerprint(study, MODEL),
         "likelihood": likelihood_fingerprint(study, MODEL),
         "chain": chain_fingerprint(study, "figure7"),
         "figure13": artefact_fingerprint(study, "figure13"),
@@ -42,7 +44,7 @@ def fingerprints(study) -> dict[str, str]:
 
 
 # What depends on the training of a model.
-TRAINED = {"training", "checkpoint", "sampling", "quality", "likelihood", "chain"}
+TRAINED = {"training", "checkpoint", "sampling", "quality", "respaced", "likelihood", "chain"}
 
 
 @pytest.mark.parametrize(
@@ -57,10 +59,15 @@ TRAINED = {"training", "checkpoint", "sampling", "quality", "likelihood", "chain
         ("    log_every: 20", "    log_every: 20\n    precision: tf32", TRAINED),
         ("    beta_end: 0.2", "    beta_end: 0.21", TRAINED),
         ("test_images: 500", "test_images: 400", {"features", *TRAINED}),
-        ("  images: 1000", "  images: 1001", {"sampling", "quality"}),
-        ("  batches_per_shard: 4", "  precision: tf32", {"checkpoint", "sampling", "quality", "chain"}),
-        ("epochs: 30", "epochs: 31", {"features", "checkpoint", "quality"}),
-        ("kid_subsets: ", "kid_subsets: 7 #", {"checkpoint", "quality"}),
+        ("  images: 1000", "  images: 1001", {"respaced", "sampling", "quality"}),
+        (
+            "  batches_per_shard: 4",
+            "  precision: tf32",
+            {"checkpoint", "sampling", "quality", "respaced", "chain"},
+        ),
+        ("steps: [100, 50, 25, 10]}", "steps: [100], images: 9}", {"respaced"}),
+        ("epochs: 30", "epochs: 31", {"features", "checkpoint", "quality", "respaced"}),
+        ("kid_subsets: ", "kid_subsets: 7 #", {"checkpoint", "quality", "respaced"}),
         ("  seed: 0", "  seed: 1", {"likelihood"}),
         ("  images_per_shard: 1300", "  precision: tf32", {"likelihood"}),
         ("rows: 20, columns: 20", "rows: 10, columns: 20", {"figure13"}),
@@ -72,6 +79,15 @@ def test_what_changes(project, old, new, changed):
     Path("config/demo.yaml").write_text(DEMO.replace(old, new, 1))
     after = fingerprints(load_study("config/demo.yaml"))
     assert {name for name in before if before[name] != after[name]} == changed
+
+
+@pytest.mark.parametrize("override", [{"steps": 50}, {"steps": [1, 100]}, {"variance": "fixed_small"}])
+def test_overrides_of_sampling_change_all_samples_but_those_that_name_theirs(override):
+    study = load_study(Path(__file__).parents[2] / "config" / "demo.yaml")
+    sampling = study.sampling.model_copy(update=override)
+    before, after = fingerprints(study), fingerprints(study.model_copy(update={"sampling": sampling}))
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {"checkpoint", "sampling", "quality"}
 
 
 def test_chains_depend_on_their_noise_and_their_weights(project):
@@ -173,7 +189,7 @@ def test_every_artefact_has_inputs():
     for artefact in study.artefacts.chosen:
         assert any(artefact_inputs(study, artefact).values())
     files = artefact_files(study)
-    assert len(files) == len(set(files)) == 3 + 2 * 12
+    assert len(files) == len(set(files)) == 4 + 2 * 12
     assert len(sample_shards(study, MODEL, 0, 0)) == study.sampling.shards
     assert bound_shards(study, MODEL, 0, "test")[0].endswith("/test/shard0.parquet")
 

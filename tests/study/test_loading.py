@@ -92,6 +92,29 @@ ELSEWHERE = {
         ("seeds: [0, 1]", "seeds: [-1]", r"seeds\.0: .* greater than or equal to 0"),
         ("  images: 1000", "  images: 300", "shows 400 samples, but sampling.images is 300"),
         ("progressive_columns: 20", "progressive_columns: 101", "101 columns, but T = 100"),
+        ("progressive_columns: 20", "steps: 101", "101 steps, but T = 100 for mu_tilde_L_learned; take at"),
+        ("progressive_columns: 20", "steps: 0", r"sampling\.steps.*greater than or equal to 1"),
+        (
+            "progressive_columns: 20",
+            "steps: [9, 101]",
+            "the time 101 lies beyond T = 100 of mu_tilde_L_learned",
+        ),
+        ("progressive_columns: 20", "steps: [9, 4]", r"sampling\.steps.*the times \[9, 4\] must ascend"),
+        (
+            "progressive_columns: 20",
+            "steps: 50",
+            "mu_tilde_L_learned learned its variance.*remove `sampling.s",
+        ),
+        (
+            "progressive_columns: 20",
+            "variance: learned",
+            r"sampling\.variance: .*'fixed_large' or 'fixed_small'",
+        ),
+        (
+            "progressive_columns: 20",
+            "variance: fixed_small",
+            "epsilon_L_learned learned its variance.*remove `sampling.variance`, or this model",
+        ),
         ("test_images: 500", "test_images: 1797", "less than or equal to 1787"),
         (
             "  images: 1000",
@@ -238,6 +261,18 @@ def test_the_schema_is_in_step_accepts_the_demo_and_refuses_an_unknown_key():
 
 
 @pytest.mark.usefixtures("project")
+def test_figures_of_the_reverse_process_need_as_many_steps_as_columns():
+    fixed = (
+        "models: {mu_tilde_L_learned: {diffusion: {variance: fixed_small}}, epsilon_L_learned: {diffusion: "
+    )
+    fixed += "{variance: fixed_small}}}\n"
+    assert child(f"{fixed}sampling: {{steps: 20}}").sampling.reverse_steps(100) == 20
+    message = r"20 columns, but 19 steps \(`sampling\.steps`\) for epsilon_L_simple; keep fewer columns"
+    with pytest.raises(StudyError, match=message):
+        child(f"{fixed}sampling: {{steps: 19}}")
+
+
+@pytest.mark.usefixtures("project")
 def test_a_study_takes_over_what_it_extends():
     study = child("title: Child\ndefaults: {training: {steps: 7}}\nartefacts: {table1: null}")
     assert (study.name, study.title) == ("child", "Child")
@@ -245,7 +280,7 @@ def test_a_study_takes_over_what_it_extends():
     assert study.model("epsilon_L_simple").training.steps == 7
     assert study.model("epsilon_L_simple").training.batch_size == 64
     # null drops a table.
-    assert study.artefacts.tables == ["table2", "table4"]
+    assert study.artefacts.tables == ["table2", "table4", "fewer_steps"]
     # Local settings lie on top.
     study = child("defaults: {training: {steps: 7}}", local="defaults: {training: {steps: 8}}\n")
     assert study.model("epsilon_L_simple").training.steps == 8
@@ -276,7 +311,7 @@ def test_problems_are_located_in_the_layer_that_holds_them():
         child("sampling:\n  images: -1")
     with pytest.raises(StudyError, match=r"^config/child\.local\.yaml:1: sampling\.images: .*not -2"):
         child("", local="sampling: {images: -2}\n")
-    with pytest.raises(StudyError, match=r"^config/demo\.yaml:\d+: artefacts\.figure2\.t: 35 lies beyond"):
+    with pytest.raises(StudyError, match=r"\nconfig/demo\.yaml:\d+: artefacts\.figure2\.t: 35 lies beyond"):
         child("defaults: {diffusion: {timesteps: 30}}", local="{}\n")
 
 
@@ -391,6 +426,7 @@ def test_images_that_cannot_be_compared(text, message):
 @pytest.mark.usefixtures("project")
 def test_few_images_that_nothing_compares():
     child(
-        "sampling: {images: 1}\nartefacts: {table1: null, table2: null, text_numbers: null, figure1: null, "
-        "figure6: null, figure10: null, figure13: null, figure14: null, figure15: null, comparison: null}"
+        "sampling: {images: 1}\nartefacts: {table1: null, table2: null, text_numbers: null, fewer_steps: "
+        "null, figure1: null, figure6: null, figure10: null, figure13: null, figure14: null, figure15: null, "
+        "comparison: null}"
     )

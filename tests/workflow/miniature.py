@@ -37,6 +37,7 @@ LOCAL: dict[str, Any] = {
     "likelihood": {"batch_size": 40, "images_per_shard": 15},
     "quality": {"batch_size": 20, "kid_subsets": 2, "kid_subset_size": 6},
     "artefacts": {
+        "fewer_steps": {"steps": [10, 3]},
         "figure1": {"rows": 3, "columns": 4},
         "figure2": {"t": 4},
         "figure6": {"rows": 2},

@@ -41,6 +41,7 @@ def tiny_study() -> dict[str, Any]:
     artefacts["figure7"]["t"] = [10, 5, 0]
     artefacts["figure8"]["steps"] = [5]
     artefacts["figure9"]["steps"] = [10, 5, 0]
+    artefacts["fewer_steps"] |= {"steps": [10, 3], "variances": ["fixed_large"]}
     artefacts["figure15"] |= {"samples": 4, "neighbours": 3}
     return study
 

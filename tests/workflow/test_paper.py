@@ -40,8 +40,9 @@ FULL_SCALE = {
     "bound": 24,  # L and L_simple: 2 shards of the test split, 10 of the train split
     "likelihood": 4,
     "progressive": 1,
+    "respaced": 6,  # 100, 50 and 10 steps with both variances; samples of all 1,000 are there
     "neighbours": 1,
-    "table": 5,
+    "table": 6,
     "figure": 13,
     "index": 1,
     "metrics": 1,

@@ -1,4 +1,4 @@
-# Measurements: quality (IS, FID, KID, precision, recall), the bound, references, neighbours.
+# Measurements: quality (IS, FID, KID, precision, recall), also in fewer steps, the bound, references, neighbours.
 rule quality:
     input:
         samples=lambda w: dependencies.sample_shards(study(w), w.model, w.seed, w.sampling),
@@ -41,6 +41,29 @@ rule progressive:
     shell:
         "exec ddpm progressive {params.study:q} --model {wildcards.model:q} --seed {wildcards.seed:q} "
         "--sampling {wildcards.sampling:q} --threads {threads:q} --log {log:q} --quiet"
+
+
+rule respaced:
+    input:
+        weights=weights,
+        features=features_file,
+        data=model_data,
+        reference=reference_first,
+    output:
+        layout.RESPACED_ROWS,
+    log:
+        "{home}/logs/respaced/{model}.seed{seed}.steps{steps}.{variance}.log",
+    benchmark:
+        "{home}/benchmarks/respaced/{model}.seed{seed}.steps{steps}.{variance}.tsv"
+    resources:
+        gpu=1,
+    params:
+        study=study_file,
+        settings=settings(fingerprint.respaced_fingerprint, "model"),
+    shell:
+        "exec ddpm respaced {params.study:q} --model {wildcards.model:q} --seed {wildcards.seed:q} "
+        "--steps {wildcards.steps:q} --variance {wildcards.variance:q} --threads {threads:q} "
+        "--log {log:q} --quiet"
 
 
 rule reference:

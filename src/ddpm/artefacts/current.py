@@ -16,7 +16,7 @@ from ddpm.study import Study
 # Results of the weights that a run is evaluated with; those of checkpoints are of other weights.
 _OF_WEIGHTS = (
     *(layout.SAMPLES, layout.CHAINS, layout.BOUND_TERMS, layout.RATE_DISTORTION, layout.LIKELIHOOD_ROWS),
-    *(layout.QUALITY_ROWS, layout.PROGRESSIVE_ROWS),
+    *(layout.QUALITY_ROWS, layout.PROGRESSIVE_ROWS, layout.RESPACED_ROWS),
 )
 
 

@@ -15,7 +15,7 @@ from ddpm.artefacts.figures import (
     samples,
     training_curves,
 )
-from ddpm.artefacts.tables import comparison, models, table1, table2, table4, text_numbers
+from ddpm.artefacts.tables import comparison, fewer_steps, models, table1, table2, table4, text_numbers
 
 ARTEFACTS: tuple[Artefact, ...] = (
     models.TABLE,
@@ -23,6 +23,7 @@ ARTEFACTS: tuple[Artefact, ...] = (
     table2.TABLE,
     table4.TABLE,
     text_numbers.TABLE,
+    fewer_steps.TABLE,
     comparison.TABLE,
     samples.FIGURE1,
     figure2.FIGURE,

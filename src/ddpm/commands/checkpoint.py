@@ -54,7 +54,8 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
         sets, references = [ImageSet(samples.images, "train", PAPERS_METRICS)], {"train": job.images("train")}
         note = f"of {len(samples.images):,} samples of the averaged weights at step {step:,}"
         with job.evaluator() as evaluator:
-            [scores] = measure_samples(samples, sets, references, evaluator, f"{title} quality")
+            name = f"{title} quality"
+            [scores] = measure_samples(samples, sets, references, evaluator, name, job.overrides)
         scores = [score.noting(note) for score in scores]
         about, status = samples.provenance, samples.about["status"]
     else:

@@ -32,7 +32,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     sets = [ImageSet(images, "train", PAPERS_METRICS) for images in samples.x0_hat]
     references, title = {"train": job.images("train")}, f"progressive quality {job.title}"
     with job.evaluator() as evaluator:
-        measured = measure_samples(samples, sets, references, evaluator, title)
+        measured = measure_samples(samples, sets, references, evaluator, title, job.overrides)
     rows = (
         row
         for steps, scores in zip(samples.reverse_steps, measured, strict=True)

@@ -29,7 +29,8 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     references = {"train": job.images("train"), "test": job.images("test")}
     sets = [ImageSet(samples.images, split, metrics) for split, metrics in METRICS_AGAINST.items()]
     with job.evaluator() as evaluator:
-        measured = measure_samples(samples, sets, references, evaluator, f"quality {job.title}")
+        title = f"quality {job.title}"
+        measured = measure_samples(samples, sets, references, evaluator, title, job.overrides)
     scores = list(itertools.chain.from_iterable(measured))
     job.write_rows(path, job.rows(scores, **samples.about))
     logger.info(f"quality {job.title}: {told(scores)}")

@@ -45,9 +45,9 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
         size = settings.batch_size * settings.batches_per_shard
         numbers = range(number * size, min((number + 1) * size, settings.images))
         require_free(pngs := png_paths(arguments.png, numbers))
-    timesteps = study.model(job.model).diffusion.timesteps
+    steps = settings.reverse_steps(study.model(job.model).diffusion.timesteps)
     columns = settings.progressive_columns if study.keeps_progress(job.model) else 0
-    keep = progressive_steps(timesteps, columns)
+    keep = progressive_steps(steps, columns)
     trained, provenance = job.trained(settings, sampling_seed=job.sampling)
     if trained is None:
         write_arrays(path, no_samples(job.image_shape, keep).arrays(), provenance)

@@ -52,8 +52,9 @@ class GaussianDiffusion:
         self.posterior_coefficient_x_0 = beta * previous.sqrt() / (1 - alpha_bar)  # Eq. (7)
         self.posterior_coefficient_x_t = (1 - previous) * (1 - beta).sqrt() / (1 - alpha_bar)
         # beta-tilde_1 is 0: its logarithm takes beta-tilde_2's place, which also sets the scale of
-        # the decoder p(x_0 | x_1), for the fixed variances alike (a better likelihood).
-        second = self.posterior_variance[1:2]
+        # the decoder p(x_0 | x_1), for the fixed variances alike (a better likelihood). One step alone has
+        # no beta-tilde_2, and its sampling adds no noise.
+        second = self.posterior_variance[1:2] if self.timesteps > 1 else beta
         self.log_variance_small = torch.cat([second, self.posterior_variance[1:]]).log()
         self.log_variance_large = torch.cat([second, beta[1:]]).log()
 

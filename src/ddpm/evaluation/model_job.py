@@ -58,6 +58,12 @@ class ModelJob(Job):
         """The model's images: channels, height, width."""
         return self.study.datasets[self.dataset].image_shape
 
+    @property
+    def overrides(self) -> str:
+        """How the study samples the model otherwise than it was trained, in words; "" if it does not."""
+        diffusion = self.study.model(self.model).diffusion
+        return self.study.sampling.overrides(diffusion.timesteps, diffusion.variance)
+
     def samples(self, *, progressive: bool = False) -> Samples:
         """The model's samples, checked to come from a model of the data that the study has now.
 

@@ -153,18 +153,24 @@ def measure_samples(
     references: Mapping[str, np.ndarray],
     evaluator: Evaluator,
     title: str,
+    note: str = "",
 ) -> list[list[Score]]:
-    """`measure_sets` for a model's samples; value NaN and n 0 if training diverged or no sample is finite."""
+    """`measure_sets` for a model's samples; value NaN and n 0 if training diverged or no sample is finite.
+
+    `note` is what more the scores say of the samples.
+    """
     if not samples.finite:
         reason = f"not measured: training {samples.status}, so there are no samples"
         if len(samples.images):
             reason = f"not measured: none of the {len(samples.images):,} samples is finite"
         return [missing_scores(metrics, split, reason) for _, split, metrics in sets]
     measured = measure_sets(sets, references, evaluator, title)
-    if not samples.non_finite:
-        return measured
-    note = f"{samples.non_finite} samples were not finite and count as mid-grey"
-    return [[score.noting(note) for score in scores] for scores in measured]
+    notes = [note] if note else []
+    if samples.non_finite:
+        notes.append(f"{samples.non_finite} samples were not finite and count as mid-grey")
+    return (
+        [[score.noting("; ".join(notes)) for score in scores] for scores in measured] if notes else measured
+    )
 
 
 def _check(generated: np.ndarray, reference: np.ndarray, extractor: FeatureExtractor) -> None:

@@ -57,6 +57,8 @@ def model_card(job: ModelJob, provenance: dict[str, Any], folder: str) -> str:
 
 def _head(job: ModelJob, folder: str) -> list[str]:
     timesteps = job.study.model(job.model).diffusion.timesteps
+    steps = job.study.sampling.reverse_steps(timesteps)
+    measured = "and measured" if steps == timesteps else f"(its samples were measured in {steps:,})"
     return [
         _FRONT,
         f"# {job.model}, training seed {job.seed}",
@@ -71,8 +73,8 @@ def _head(job: ModelJob, folder: str) -> list[str]:
         f"images = pipeline(batch_size=16, num_inference_steps={timesteps}).images",
         "```",
         "",
-        f"`num_inference_steps` is T = {timesteps:,}, with which the model was trained and "
-        "measured; fewer steps are another sampler, and more are refused.",
+        f"`num_inference_steps` is T = {timesteps:,}, with which the model was trained {measured}; "
+        "fewer steps are another sampler, and more are refused.",
     ]
 
 

@@ -99,13 +99,15 @@ def training_job_fingerprint(study: Study, model: str, kept: Sequence[int] | Non
 
 def checkpoint_fingerprint(study: Study, model: str) -> str:
     """What the FID of a checkpoint depends on."""
-    checkpoints = study.model(model).checkpoints
+    checkpoints, sampling = study.model(model).checkpoints, study.sampling
+    # Of earlier versions, which had no overrides, what was measured stays current.
+    overrides = [] if sampling.steps is sampling.variance is None else [sampling.steps, sampling.variance]
     return fingerprint(
         "checkpoint",
         training_fingerprint(study, model),
         features_fingerprint(study),
         study.quality,
-        [study.sampling.batch_size, study.sampling.precision],
+        [sampling.batch_size, sampling.precision, *overrides],
         [checkpoints.images, checkpoints.seed],
     )
 
@@ -129,6 +131,18 @@ def quality_fingerprint(study: Study, model: str) -> str:
     """What a model's quality measurements depend on, its samples included."""
     return fingerprint(
         "quality", sampling_fingerprint(study, model), features_fingerprint(study), study.quality
+    )
+
+
+def respaced_fingerprint(study: Study, model: str) -> str:
+    """What measurements of samples in other steps depend on, besides those steps and their variance."""
+    return fingerprint(
+        "respaced",
+        model_fingerprint(study, model),
+        features_fingerprint(study),
+        study.quality,
+        [study.sampling.batch_size, study.sampling.precision],
+        [study.respaced_images, study.sampling_seeds(model)[0]],
     )
 
 
@@ -204,6 +218,7 @@ _OF_RESULTS: dict[str, tuple[Callable[[Study, str], str], str]] = {
     layout.CHECKPOINT_ROWS: (checkpoint_fingerprint, "model"),
     layout.QUALITY_ROWS: (quality_fingerprint, "model"),
     layout.PROGRESSIVE_ROWS: (quality_fingerprint, "model"),
+    layout.RESPACED_ROWS: (respaced_fingerprint, "model"),
     layout.REFERENCE_ROWS: (reference_fingerprint, "dataset"),
 }
 

@@ -54,9 +54,12 @@ SCHEDULE = "{home}/compression/{model}/seed{seed}/{schedule}.json"
 CHECKPOINT_ROWS = "{home}/measurements/checkpoints/{model}/seed{seed}/step{step}.parquet"
 QUALITY_ROWS = "{home}/measurements/quality/{model}/seed{seed}/sampling{sampling}.parquet"
 PROGRESSIVE_ROWS = "{home}/measurements/progressive/{model}/seed{seed}/sampling{sampling}.parquet"
+RESPACED_ROWS = "{home}/measurements/respaced/{model}/seed{seed}/steps{steps}.{variance}.parquet"
 LIKELIHOOD_ROWS = "{home}/measurements/likelihood/{model}/seed{seed}/{split}.parquet"
 REFERENCE_ROWS = "{home}/measurements/reference/{dataset}.parquet"
-MEASUREMENTS = frozenset({CHECKPOINT_ROWS, QUALITY_ROWS, PROGRESSIVE_ROWS, LIKELIHOOD_ROWS, REFERENCE_ROWS})
+MEASUREMENTS = frozenset(
+    {CHECKPOINT_ROWS, QUALITY_ROWS, PROGRESSIVE_ROWS, RESPACED_ROWS, LIKELIHOOD_ROWS, REFERENCE_ROWS}
+)
 
 # For `dvc metrics`, `dvc plots` and the page.
 METRICS = "{home}/metrics.json"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import operator
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ddpm.errors import DataError
+from ddpm.study.evaluation import FixedVariance
 
 Shape = tuple[int, int, int]
 
@@ -62,7 +63,33 @@ def noisy_images(x_t: Any, shape: Shape) -> Tensor:
     return torch.from_numpy(array)
 
 
-def steps(t: Any, count: int, timesteps: int) -> Tensor:
+def chosen_steps(steps: Any, timesteps: int) -> int | list[int]:
+    """How many steps of the reverse process, or the paper's t of each, ascending in 1..T.
+
+    Raises:
+        DataError: not whole, outside 1..T, none, or times that do not ascend.
+    """
+    if np.ndim(steps) == 0:
+        return whole("steps", steps, 1, timesteps)
+    times = [whole("steps", t, 1, timesteps) for t in steps]
+    if not times or times != sorted(set(times)):
+        raise DataError(f"steps: the times must ascend, each once, not {times}")
+    return times
+
+
+def fixed_variance(variance: Any) -> FixedVariance:
+    """A reverse variance that sampling may take.
+
+    Raises:
+        DataError: it is none.
+    """
+    if variance not in get_args(FixedVariance):
+        known = " or ".join(f'"{name}"' for name in get_args(FixedVariance))
+        raise DataError(f"variance: must be {known}, not {variance!r}")
+    return variance
+
+
+def indices(t: Any, count: int, timesteps: int) -> Tensor:
     """The paper's t in 1..T, one for all images or one for each, as indices int64 [count] in 0..T-1.
 
     Raises:

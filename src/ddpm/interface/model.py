@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,9 @@ from torch import Tensor
 
 from ddpm.data.scaling import to_model
 from ddpm.diffusion.process import GaussianDiffusion
+from ddpm.errors import DataError
 from ddpm.evaluation.bound_terms import bound_terms
-from ddpm.interface.inputs import noisy_images, pixels, steps, whole
+from ddpm.interface.inputs import chosen_steps, fixed_variance, indices, noisy_images, pixels, whole
 from ddpm.network.execution import BatchSplittingNetwork, Execution, products_restored, round_weights
 from ddpm.network.unet import UNet
 from ddpm.random_numbers import Stream, normal
@@ -64,35 +65,65 @@ class Model:
         kind = f"{self._diffusion.prediction}, {self._diffusion.variance}"
         return f"<ddpm.Model {self.name}: {size}, T = {self.timesteps:,}, {kind}, {count:,} parameters>"
 
-    def sample(self, count: int, seed: int = 0, *, batch_size: int | None = None) -> np.ndarray:
-        """Samples by all T reverse steps (Algorithm 2, x_0-hat clipped to [-1, 1]).
+    def sample(
+        self,
+        count: int,
+        seed: int = 0,
+        *,
+        batch_size: int | None = None,
+        steps: int | Sequence[int] | None = None,
+        variance: str | None = None,
+    ) -> np.ndarray:
+        """Samples by the reverse process (Algorithm 2, x_0-hat clipped to [-1, 1]), in all T steps or fewer.
 
         Sample n depends on the weights, `seed` and n alone, so that more samples begin with the same ones. Of
         a model of a study they are the first `count` of the workflow's samples of this sampling seed, bit for
-        bit on the same kind of machine and number of threads, unless `batch_size` is given. The workflow's
-        batches are drawn whole: for few images of a large network, a small `batch_size` is faster, and the
-        samples are the same up to rounding.
+        bit on the same kind of machine and number of threads, unless more than `seed` is given. The
+        workflow's batches are drawn whole: for few images of a large network, a small `batch_size` is faster,
+        and the samples are the same up to rounding.
 
         Args:
             count: number of images.
             seed: the sampling seed.
             batch_size: images in one network call; None: the study's, or, without a study, 128 or fewer.
+            steps: how many evenly spaced steps, 1..T, or the t of each, ascending in 1..T, the last of them T
+                (where noise is all there is); None: the study's, which are all T unless it says otherwise.
+            variance: "fixed_large" (beta_t) or "fixed_small" (beta-tilde_t) of the steps that are taken;
+                None: the study's, which is the model's own unless it says otherwise.
 
         Returns:
             uint8 [count, C, H, W]; a pixel that is not finite is mid-grey.
 
         Raises:
-            DataError: a number outside its range.
+            DataError: a number outside its range, an unknown variance, or fewer steps or another variance of
+                a model that learned its own.
         """
         count, seed = whole("count", count, 1, MOST), whole("seed", seed, 0, _LARGEST_SEED)
         if batch_size is not None:
             size = whole("batch_size", batch_size, 1, MOST)
         else:
             size = self._sampling.batch_size if self._sampling else min(count, BATCH_SIZE)
-        settings = SamplingSettings(images=count, batch_size=size, batches_per_shard=-(-count // size))
+        own = self._sampling or SamplingSettings()
+        settings = SamplingSettings(
+            images=count,
+            batch_size=size,
+            batches_per_shard=-(-count // size),
+            steps=own.steps if steps is None else chosen_steps(steps, self.timesteps),
+            variance=own.variance if variance is None else fixed_variance(variance),
+        )
+        self._require_possible(settings)
         with self._computing(self._sampling or settings) as network:
             title = f"sample {self.name}"
             return draw_shard(self._diffusion, network, self.image_shape, 0, settings, seed, [], title).images
+
+    def _require_possible(self, settings: SamplingSettings) -> None:
+        fewer = settings.reverse_steps(self.timesteps) < self.timesteps
+        if self._diffusion.variance == "learned" and (fewer or settings.variance is not None):
+            given = f"steps={settings.steps!r}" if fewer else f"variance={settings.variance!r}"
+            raise DataError(
+                f"{given}: {self.name} learned its variance, that of each of all T = {self.timesteps:,} "
+                "steps; leave it out"
+            )
 
     def bits_per_dim(self, images: Any, *, seed: int | None = None) -> np.ndarray:
         """The variational bound on the negative log-likelihood (Eq. 5), all T terms, one noise draw each.
@@ -134,7 +165,7 @@ class Model:
             DataError: other images, or a t or seed outside its range.
         """
         x_0 = to_model(pixels(images, self.image_shape)).to(self._device)
-        index = steps(t, len(x_0), self.timesteps).to(self._device)
+        index = indices(t, len(x_0), self.timesteps).to(self._device)
         seed = whole("seed", seed, 0, _LARGEST_SEED)
         image = torch.arange(len(x_0), device=self._device)
         epsilon = normal(seed, Stream.DIFFUSED_SOURCES, image, 0, self.image_shape)
@@ -155,7 +186,7 @@ class Model:
             DataError: other arrays, or a t outside its range.
         """
         noisy = noisy_images(x_t, self.image_shape)
-        index = steps(t, len(noisy), self.timesteps)
+        index = indices(t, len(noisy), self.timesteps)
         with self._computing(self._sampling or SamplingSettings()) as network:
             parts = [
                 self._x_0(network, x.to(self._device), i.to(self._device), clip)

@@ -108,7 +108,10 @@ def _memory(plan: Plan) -> str:
     study, rows = plan.study, []
     kinds = {
         "training": (["train"], lambda model: training_bytes(study, model)),
-        "sampling": (["sample", "checkpoint"], lambda model: _evaluation(study, model, study.sampling)),
+        "sampling": (
+            ["sample", "checkpoint", "respaced"],
+            lambda model: _evaluation(study, model, study.sampling),
+        ),
         "likelihood": (["bound"], lambda model: _evaluation(study, model, study.likelihood)),
     }
     for model in study.models:
@@ -179,7 +182,7 @@ def papers_seconds(plan: Plan, published: Published) -> dict[str, float]:
     the paper's CIFAR-10 network, its batch size and its T; the paper prints none for the likelihood or the
     evaluation.
     """
-    jobs = [job for job in plan.to_run if job.rule in ("train", "sample", "chain")]
+    jobs = [job for job in plan.to_run if job.rule in ("train", "sample", "chain", "respaced")]
     models = {job["model"] for job in jobs if job.rule != "chain"}
     if not models or not all(_is_papers(plan.study, model, published) for model in models):
         return {}

@@ -130,10 +130,18 @@ def _sample(study: Study, job: Job) -> Work:
     return Work(job["model"], evaluations=evaluations, bytes=images * math.prod(shape) * arrays)
 
 
-def _sampling_evaluations(study: Study, model: ModelSettings, images: int) -> int:
-    """Network inputs for so many finished samples, in whole batches."""
+def _respaced(study: Study, job: Job) -> Work:
+    model, images = study.model(job["model"]), study.respaced_images
+    evaluations = _sampling_evaluations(study, model, images, int(job["steps"]))
+    seconds = _statistics(study, STATISTICS_OF_SET)
+    return Work(job["model"], evaluations=evaluations, features=images, seconds=seconds)
+
+
+def _sampling_evaluations(study: Study, model: ModelSettings, images: int, steps: int | None = None) -> int:
+    """Network inputs for so many finished samples, in whole batches; None: in the study's own steps."""
     batch = study.sampling.batch_size
-    return -(-images // batch) * batch * model.diffusion.timesteps
+    steps = study.sampling.reverse_steps(model.diffusion.timesteps) if steps is None else steps
+    return -(-images // batch) * batch * steps
 
 
 def _chain(study: Study, job: Job) -> Work:
@@ -218,6 +226,7 @@ RULES: Mapping[str, Rule] = {
     "choose": Rule(_copied_weights, files="weights"),
     "sample": Rule(_sample, "sampling", "samples"),
     "chain": Rule(_chain, "sampling"),
+    "respaced": Rule(_respaced, "sampling"),
     "bound": Rule(_bound, "likelihood", "bound terms"),
     "likelihood": Rule(kind="likelihood"),
     "features": Rule(_features, "evaluation"),

@@ -7,6 +7,7 @@ sample's bits do not depend on which job drew it.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from ddpm.data.scaling import to_pixels
 from ddpm.diffusion.process import GaussianDiffusion, Network
+from ddpm.diffusion.respacing import reverse_chain
 from ddpm.diffusion.sampler import reverse_process
 from ddpm.progress import Progress
 from ddpm.random_numbers import Stream, normal
@@ -88,11 +90,16 @@ def draw_batch(
     seed: int,
     keep: list[int],
     progress: Progress | None = None,
+    keys: Sequence[int] | None = None,
 ) -> tuple[Tensor, list[Tensor]]:
-    """Finished samples [B, C, H, W] of these indices, and x0-hat after each number of steps in `keep`."""
+    """Finished samples [B, C, H, W] of these indices, and x0-hat after each number of steps in `keep`.
+
+    `keys` says by what each step's noise is drawn (`ddpm.diffusion.respacing.ReverseChain`); None: its t.
+    """
     timesteps = diffusion.timesteps
-    x, kept = initial_noise(seed, image, timesteps, shape), []
-    noise = lambda step: step_noise(seed, image, step, shape)  # noqa: E731
+    keys = range(timesteps + 1) if keys is None else keys
+    x, kept = initial_noise(seed, image, keys[-1], shape), []
+    noise = lambda step: step_noise(seed, image, keys[step], shape)  # noqa: E731
     for draw in reverse_process(diffusion, network, x, timesteps, noise):
         x = draw.x
         if timesteps - draw.t in keep:
@@ -118,17 +125,25 @@ def draw_shard(
         diffusion, network: the model, on one device.
         shape: (C, H, W).
         shard: which of the set's shards, from 0.
-        settings: number of samples, and sizes of batches and shards.
+        settings: number of samples, sizes of batches and shards, and which steps with which variance.
         seed: the sampling seed.
         keep: numbers of reverse steps after which x0-hat is kept; empty for none.
         title: for the progress line.
+
+    Raises:
+        ValueError: the model cannot be sampled in these steps or with this variance; a study's settings are
+            checked before.
     """
     device = diffusion.beta.device
+    chain = reverse_chain(diffusion, network, settings.steps, settings.variance)
+    steps, keys = chain.diffusion.timesteps, chain.keys
     batches, none = shard_indices(shard, settings), no_samples(shape, keep)
     finished, kept, non_finite = [none.images], [none.x0_hat], 0
-    with Progress(title, sum(map(len, batches)) * diffusion.timesteps, "image-steps") as progress:
+    with Progress(title, sum(map(len, batches)) * steps, "image-steps") as progress:
         for image in batches:
-            x, x0_hat = draw_batch(diffusion, network, shape, image.to(device), seed, keep, progress)
+            x, x0_hat = draw_batch(
+                chain.diffusion, chain.network, shape, image.to(device), seed, keep, progress, keys
+            )
             wanted = int((image < settings.images).sum())
             non_finite += int((~torch.isfinite(x[:wanted])).flatten(1).any(dim=1).sum())
             finished.append(shown(x[:wanted]))

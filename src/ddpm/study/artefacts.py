@@ -10,6 +10,9 @@ from ddpm.artefacts.artefact import Artefact, Figure, OneArtefactSettings, Table
 from ddpm.artefacts.registry import ARTEFACTS
 from ddpm.study.base import Settings
 
+# Tables that hold no numbers beside those of the paper.
+_NOT_PUBLISHED = ("comparison", "models", "fewer_steps")
+
 
 class _Chosen(Settings):
     """What may be asked of `ArtefactSettings`, whose fields are the tables and figures by name."""
@@ -37,7 +40,7 @@ class _Chosen(Settings):
     @property
     def compared(self) -> list[str]:
         """Names of the tables whose numbers `comparison` compares with the published ones."""
-        return [name for name in self.tables if name not in ("comparison", "models")]
+        return [name for name in self.tables if name not in _NOT_PUBLISHED]
 
     def models_of(self, artefact: str) -> list[str]:
         """Names of the models that feed an artefact, in the order of its settings.

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ddpm.diffusion.schedule import unusable_schedule
 from ddpm.errors import did_you_mean
 from ddpm.study.base import Settings
+from ddpm.study.sampling_checks import sampling_problems
 from ddpm.study.settings import NEEDS_JUDGE, Study
 from ddpm.study.yaml_file import Keys
 
@@ -25,6 +26,7 @@ def problems(study: Study) -> list[tuple[Keys, str]]:
         *_unsuitable_networks(study),
         *_unusable_schedules(study),
         *_impossible_times(study),
+        *sampling_problems(study),
         *_too_few_samples(study),
         *_absent_images(study),
         *_repeated_rows(study),
@@ -120,7 +122,7 @@ def _unusable_schedules(study: Study) -> Problems:
 
 
 def _impossible_times(study: Study) -> Problems:
-    """Times beyond a model's T, and more progressive columns than steps."""
+    """Times beyond a model's T."""
     for name, artefact in study.artefacts.chosen.items():
         largest = min(study.model(m).diffusion.timesteps for m in study.artefacts.models_of(name))
         for key in ("t", "steps"):
@@ -128,12 +130,6 @@ def _impossible_times(study: Study) -> Problems:
             times = value if isinstance(value, list) else [value]
             if times and max(times) > largest:
                 yield ("artefacts", name, key), f"{max(times)} lies beyond T = {largest}"
-    columns = study.sampling.progressive_columns
-    for model in study.models:
-        timesteps = study.model(model).diffusion.timesteps
-        if study.keeps_progress(model) and columns > timesteps:
-            keys = ("sampling", "progressive_columns")
-            yield keys, f"{columns} columns, but T = {timesteps} for {model}"
 
 
 def _too_few_samples(study: Study) -> Problems:

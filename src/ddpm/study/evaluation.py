@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from ddpm.study.base import (
     MOST,
@@ -19,6 +19,18 @@ from ddpm.study.base import (
     Settings,
     Sha256,
 )
+
+FixedVariance = Literal["fixed_large", "fixed_small"]
+
+
+def _ascending(times: list[int]) -> list[int]:
+    if times != sorted(set(times)):
+        raise ValueError(f"the times {times} must ascend, each once")
+    return times
+
+
+# The paper's t of each step of a chain, ascending.
+Times = Annotated[list[Count], Field(min_length=1), AfterValidator(_ascending)]
 
 
 class SamplingSettings(Settings):
@@ -40,6 +52,16 @@ class SamplingSettings(Settings):
     progressive_columns: Annotated[int, Field(ge=2, le=MOST)] = Field(
         20, description="Times at which x0-hat is kept for the progressive figures and figure 10."
     )
+    steps: Count | Times | None = Field(
+        None,
+        description="Sample trained models in fewer steps: so many evenly spaced ones, or the t of each in "
+        "1..T, ascending, the last of them T, where noise is all there is; null for all T.",
+    )
+    variance: FixedVariance | None = Field(
+        None,
+        description="Sample trained models with this reverse variance, beta_t or beta-tilde_t of the steps "
+        "that are taken; null for each model's own.",
+    )
     precision: Precision = "float32"
     compiled: Compiled = False
 
@@ -47,6 +69,21 @@ class SamplingSettings(Settings):
     def shards(self) -> int:
         """Number of sampling jobs for one set of samples."""
         return -(-self.images // (self.batch_size * self.batches_per_shard))
+
+    def reverse_steps(self, timesteps: int) -> int:
+        """Number of steps of a chain of a model with T = `timesteps`."""
+        if self.steps is None:
+            return timesteps
+        return self.steps if isinstance(self.steps, int) else len(self.steps)
+
+    def overrides(self, timesteps: int, variance: str) -> str:
+        """How a model of this T and variance is sampled otherwise, in words; "" if it is not."""
+        steps, found = self.reverse_steps(timesteps), []
+        if steps != timesteps:
+            found.append(f"sampled in {steps:,} of {timesteps:,} steps")
+        if self.variance not in (None, variance):
+            found.append(f"sampled with variance {self.variance}")
+        return "; ".join(found)
 
 
 class LikelihoodSettings(Settings):

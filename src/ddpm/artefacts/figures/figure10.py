@@ -57,9 +57,10 @@ def _draw(study: Study, settings: artefact.ModelArtefactSettings, inputs: Inputs
     papers = {metric: _published(published.curve("figure10", metric)) for metric in _METRICS}
     model, features = study.model(settings.model), study.quality.features.kind
     label = f"this study: {model.dataset}, {features} features{_remark(rows)}"
-    # On other data, with other features or over another T the scores have another scale.
-    data, timesteps = study.datasets[model.dataset].source, model.diffusion.timesteps
-    overlaid = (data, features, timesteps) == ("cifar10", "inception", _PAPER_TIMESTEPS)
+    # On other data, with other features or in another number of steps the scores have another scale.
+    data = study.datasets[model.dataset].source
+    steps = study.sampling.reverse_steps(model.diffusion.timesteps)
+    overlaid = (data, features, steps) == ("cifar10", "inception", _PAPER_TIMESTEPS)
     return quality_figure(ours, papers, label, heading, overlaid)
 
 

@@ -48,7 +48,9 @@ def _draw(study: Study, settings: ChainsSettings, inputs: Inputs, heading: str) 
     for column in range(columns - 1, -1, -every):
         page.write(grid.middle(column), grid.height + finest.dots(0.09), str(reverse_steps[column]))
     timesteps = study.model(settings.model).diffusion.timesteps
-    label = rf"reverse steps taken before $\hat{{\mathbf{{x}}}}_0$ was predicted, of $T = {timesteps}$"
+    steps = study.sampling.reverse_steps(timesteps)
+    whole = f"$T = {timesteps}$" if steps == timesteps else f"{steps} in the place of $T = {timesteps}$"
+    label = rf"reverse steps taken before $\hat{{\mathbf{{x}}}}_0$ was predicted, of {whole}"
     page.write(grid.width / 2, grid.height + finest.dots(0.26), label, fontsize=LABEL_SIZE)
     return page.figure
 

@@ -35,6 +35,9 @@ def of_measurement(study: Study, model: str, metric: str, n: int | None = None) 
         n = study.sampling.images if n is None else n
         if n != SAMPLES:
             found.append(f"{n:,} samples, not {SAMPLES:,}")
+        timesteps = study.model(model).diffusion.timesteps
+        if (steps := study.sampling.reverse_steps(timesteps)) != timesteps:
+            found.append(f"samples in {steps:,} of {timesteps:,} steps")
     if metric == "IS" and study.quality.inception_splits != INCEPTION_SPLITS:
         found.append(f"IS over {study.quality.inception_splits} splits, not {INCEPTION_SPLITS}")
     return found
