@@ -42,6 +42,7 @@ wildcard_constraints:
     shard=r"\d+",
     split="train|test",
     step=r"\d+",
+    schedule=r"[A-Za-z0-9][A-Za-z0-9_-]*",
     steps=r"\d+",
     variance="fixed_large|fixed_small",
     table=r"table\d+|text_numbers|comparison|models|fewer_steps",
@@ -88,6 +89,7 @@ include: "workflow/rules/features.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/sample.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/compression.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/metrics.smk"

@@ -29,7 +29,7 @@ _LEAVING = (signal.SIGTERM, signal.SIGHUP)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one verb; returns the exit status: 0, that of an error that the user can mend (2 but for a few), 1 after another."""
+    """Runs one verb; returns 0, the status of an error that the user can mend (2 but for a few), or 1."""
     modules = verbs()
     options = _parser(modules).parse_args(arguments)
     try:

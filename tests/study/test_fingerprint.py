@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from pydantic_core import to_jsonable_python
 
 from ddpm.graph import layout
 from ddpm.graph.dependencies import artefact_files, artefact_inputs, bound_shards, sample_shards
@@ -170,8 +171,7 @@ def all_defaults() -> dict[str, object]:
         for key, field in settings.model_fields.items():
             if not field.is_required() and not is_runtime_only(field):
                 default = field.get_default(call_default_factory=True)
-                plain = default.model_dump() if isinstance(default, Settings) else default
-                found[f"{settings.__name__}.{key}"] = json.loads(json.dumps(plain))
+                found[f"{settings.__name__}.{key}"] = to_jsonable_python(default)
     return dict(sorted(found.items()))
 
 

@@ -52,7 +52,9 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     require_new(arguments.output)
     job = model_job(study, arguments, weights_fingerprint)
     pixels = read_sources(job, arguments.sources, arguments.images)
-    opened = open_codec(job, arguments.schedule, arguments.batch or min(len(pixels), study.compression.batch_size))
+    opened = open_codec(
+        job, arguments.schedule, arguments.batch or min(len(pixels), study.compression.batch_size)
+    )
     calls = len(pixels) * len(opened.codec.code.schedule.times)
     with Progress(f"compress {job.title}", calls, "image-steps") as progress:
         found = opened.codec.compress(pixels, opened.names, progress.advance)

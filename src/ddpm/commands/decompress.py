@@ -30,7 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from ddpm.device import add_device_arguments
 
     parser.add_argument("file", type=Path, help="a file of `ddpm compress`")
-    parser.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="where 000000.png, ... go")
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="FOLDER", help="where 000000.png, ... go"
+    )
     parser.add_argument(
         "--study", type=Path, metavar="FILE", help="the study file; by default config/<the file's study>.yaml"
     )
@@ -74,7 +76,9 @@ def run(arguments: argparse.Namespace) -> None:
         if image is not None:
             write_pngs([path], image[None])
     logger.info(_told(arguments.output, found))
-    _require_sound(file, found, asked=arguments.bytes is not None or arguments.steps is not None, path=arguments.file)
+    _require_sound(
+        file, found, asked=arguments.bytes is not None or arguments.steps is not None, path=arguments.file
+    )
 
 
 def _require_progressive(file: CodeFile, arguments: argparse.Namespace) -> None:
@@ -114,15 +118,13 @@ def _require_sound(file: CodeFile, found: Decompressed, *, asked: bool, path: Pa
     wrong = [number for number, right in enumerate(found.lossless) if not right]
     if not file.intact:
         what = f"{len(wrong):,} of its {len(found.lossless):,} images did not come out: {_numbers(wrong)}"
-        raise DamagedBodyError(
-            f"{path}: its body is cut off or altered; {what if wrong and not asked else 'images may be wrong'}. "
-            "Get the file again"
-        )
+        what = what if wrong and not asked else "images may be wrong"
+        raise DamagedBodyError(f"{path}: its body is cut off or altered; {what}. Get the file again")
     if wrong and not asked:
-        kept = "their lossy pictures were written" if file.header.mode == "progressive" else "nothing is written"
+        kept = "lossy pictures are written" if file.header.mode == "progressive" else "none is written"
         raise OtherArithmeticError(
-            f"{path}: {len(wrong):,} images do not come out as they were ({_numbers(wrong)}; {kept}): the network's "
-            f"last bits are others here ({conditions('cpu')}) than where the file was made "
+            f"{path}: {len(wrong):,} images do not come out as they were ({_numbers(wrong)}; {kept}): the "
+            f"network's last bits are others here ({conditions('cpu')}) than where the file was made "
             f"({file.header.conditions}); decode it there"
         )
 

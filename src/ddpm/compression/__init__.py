@@ -1,1 +1,1 @@
-"""Algorithms 3 and 4 of the paper as files: schedule, channel, index code, decoder (Eq. 13), stack, formats."""
+"""Algorithms 3 and 4 as files: schedule, channel, index code, decoder (Eq. 13), stack, file format."""

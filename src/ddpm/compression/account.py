@@ -58,7 +58,9 @@ def code_contents(file: CodeFile) -> dict[str, Any]:
         "body bytes": stored,
         "body": "as written" if file.intact else f"cut off or altered (of {size * sum(lengths):,} bytes)",
         "stored without the model": sum(header.raw),
-        "bits/dim of the body": 8 * stored / max(1, images * header.shape[0] * header.shape[1] * header.shape[2]),
+        "bits/dim of the body": 8
+        * stored
+        / max(1, images * header.shape[0] * header.shape[1] * header.shape[2]),
         "bytes of each image": list(lengths) if header.mode == "progressive" else None,
     }
 

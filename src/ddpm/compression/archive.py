@@ -1,8 +1,9 @@
 """Bits-back coding of a set of images at the bound's own cost: a chain of latents on stacks of bits.
 
-The order is that of Bit-Swap (Kingma, Abbeel and Ho, ICML 2019): pop x_t1 given x_0, push x_0 given x_t1, pop x_t2
-given x_t1, push x_t1 given x_t2, ..., push x_T. As q(x_r | x_s) needs no x_0, one latent's bits are all that must
-lie there at the start. What is pushed and not popped is the bound in the form of Eq. 3, whose mean is that of Eq. 5.
+The order is that of Bit-Swap (Kingma, Abbeel and Ho, ICML 2019): pop x_t1 given x_0, push x_0 given x_t1, pop
+x_t2 given x_t1, push x_t1 given x_t2, ..., push x_T. As q(x_r | x_s) needs no x_0, one latent's bits are all
+that must lie there at the start. What is pushed and not popped is the bound in the form of Eq. 3, whose mean
+is that of Eq. 5.
 
 Several stacks stand side by side, so that the network sees batches.
 """

@@ -1,9 +1,9 @@
 """Sending a sample of q by the number of a candidate drawn from p: the Poisson functional representation.
 
 Candidates z_1, z_2, ... ~ p = N(0, I) are shared randomness, T_1 < T_2 < ... the arrival times of a Poisson
-process. The sender picks N = argmin_i T_i / w(z_i) with w = q / p; then z_N is distributed as q exactly, and N
-takes about KL(q || p) + log2(KL + 1) + 3 bits (Li and El Gamal, "Strong functional representation lemma", IEEE
-Trans. Inf. Theory 2018). The receiver looks up z_N: no arithmetic of the sender's needs to be repeated.
+process. The sender picks N = argmin_i T_i / w(z_i) with w = q / p; then z_N is distributed as q exactly, and
+N takes about KL(q || p) + log2(KL + 1) + 3 bits (Li and El Gamal, "Strong functional representation lemma",
+IEEE Trans. Inf. Theory 2018). The receiver looks up z_N: no arithmetic of the sender's needs to be repeated.
 
 All is in coordinates whitened by p: z = (x_s - mean of p) / sigma, where q = N(m, rho2 I), rho2 <= 1.
 """
@@ -23,12 +23,14 @@ from torch import Tensor
 from ddpm.compression.codebook import ROWS, UNIT, WIDTH, StepKeys, codebook
 from ddpm.random_numbers import splitmix64
 
-# A chunk is searched in 2^(KL + _ROOM) candidates, by which the truncated search is as good as an endless one.
+# A chunk is searched in 2^(KL + _ROOM) candidates, by which the truncated search is as good as an endless
+# one.
 _ROOM = 8
 _FEWEST = 1024
 _MOST_ROUNDS = 16
 MOST_CANDIDATES = _MOST_ROUNDS * ROWS
-# Arrival times: so many gaps are drawn afresh for each chunk, the rest from a pool, by when they hardly matter.
+# Arrival times: so many gaps are drawn afresh for each chunk, the rest from a pool, by when they hardly
+# matter.
 _FRESH = 256
 _POOL = 64
 
@@ -104,7 +106,7 @@ def candidates(index: np.ndarray, parts: Sequence[Chunk], keys: StepKeys) -> np.
     blocks = parts[-1].blocks[-1][0] + 1
     for number in np.unique(index // ROWS):
         starts, signs = keys.starts_and_signs(blocks, int(number))
-        for i in np.flatnonzero(index // ROWS == number):
+        for i in np.flatnonzero(index // ROWS == number).tolist():
             for block, first, last in parts[i].blocks:
                 row = (int(index[i]) + int(starts[block])) & (ROWS - 1)
                 z[first:last] = book.row(row, last - first) * signs[block, : last - first]

@@ -1,8 +1,9 @@
 """Shared randomness: candidates z ~ N(0, I) that sender and receiver make alike on any machine.
 
-Their values are 16-bit words looked up in a table of Gaussian bin centres, so no logarithm or sine of a machine
-enters them. One codebook serves all chunks: the keys of an image, a step and a block of dimensions choose where in
-it the candidates begin and which signs they have, so that no two images share their candidates.
+Their values are 16-bit words looked up in a table of Gaussian bin centres, so no logarithm or sine of a
+machine enters them. One codebook serves all chunks: the keys of an image, a step and a block of dimensions
+choose where in it the candidates begin and which signs they have, so that no two images share their
+candidates.
 """
 
 from __future__ import annotations

@@ -38,8 +38,8 @@ class Compressed:
 
     Attributes:
         content: the bytes of the file.
-        bits: by part; together all bits of the file. Progressive: "chunk counts", "indices", "x_0", "rounding"
-            (to whole bytes), "header". Archive: "images", "initial", "header".
+        bits: by part; together all bits of the file. Progressive: "chunk counts", "indices", "x_0",
+            "rounding" (to whole bytes), "header". Archive: "images", "initial", "header".
         sent: each image as it was sent, in progressive mode.
         raw: how many images were stored without the model, in archive mode.
     """
@@ -55,8 +55,8 @@ class Decompressed:
     """What came out of a file.
 
     Attributes:
-        images: uint8 [C, H, W] of each image: the original, or x_0-hat of the last latent; None for one of an
-            archive that is lost.
+        images: uint8 [C, H, W] of each image: the original, or x_0-hat of the last latent; None for one that
+            is lost.
         lossless: of each, whether its checksum is that of the original.
         steps: of each, how many latents came whole; all of them in archive mode.
     """
@@ -123,6 +123,7 @@ class Codec:
             right = tuple(image if known else None for image, known in zip(images, lossless, strict=True))
             return Decompressed(right, lossless, (len(self.code.schedule.times),) * len(images))
         received: list[progressive.Received] = []
+        partly = most_bytes is not None or steps is not None
         for start in range(0, len(header.checksums), _GROUP):
             part = range(start, min(start + _GROUP, len(header.checksums)))
             cut = [file.parts[i][:most_bytes] for i in part]
@@ -137,7 +138,11 @@ class Codec:
                 steps=steps,
                 told=told,
             )
-        return Decompressed(*zip(*map(_judged, received, header.checksums), strict=True))
+        judged = [
+            _judged(image, header.checksums[i], certain=file.intact or partly or not file.is_whole(i))
+            for i, image in enumerate(received)
+        ]
+        return Decompressed(*zip(*judged, strict=True)) if judged else Decompressed((), (), ())
 
     def _archive(self, pixels: np.ndarray, names: Names, told: Told) -> Compressed:
         found = archive(self.model, pixels, told)
@@ -188,8 +193,19 @@ def _words(part: bytes) -> np.ndarray:
     return np.frombuffer(part[: len(part) // 4 * 4], "<u4").astype(np.uint32)[::-1].copy()
 
 
-def _judged(received: progressive.Received, wanted: int) -> tuple[np.ndarray, bool, int]:
-    """The image as far as it is known, whether it is the original, and how many latents came whole."""
+def _judged(
+    received: progressive.Received, wanted: int, *, certain: bool
+) -> tuple[np.ndarray | None, bool, int]:
+    """The image as far as it is known, whether it is the original, and how many latents came whole.
+
+    Args:
+        received: what came.
+        wanted: the original's checksum.
+        certain: whether another checksum says nothing against the bytes: they are as they were written, or
+            only some of them were there or asked for. Otherwise nothing of the image can be trusted.
+    """
     if received.x_0 is not None and checksum(received.x_0) == wanted:
         return received.x_0, True, received.steps
+    if not certain:
+        return None, False, 0
     return received.x_0_hat, False, received.steps

@@ -1,23 +1,24 @@
 """The files of `ddpm compress`, byte by byte (docs/compression.md). Knows no model.
 
-    offset  bytes  content (integers are little-endian)
-    0       8      magic: "DDPMCODE"
-    8       1      version: 1
-    9       4      length of the header, up to and with its checksum
-    13      1      mode: 1 progressive, 2 archive
-    14      6      channels, height, width: 2 each
-    20      4      number of images n
-    24      2      batch: images in a network call
-    26      32     SHA-256 of the weights
-    58      32     SHA-256 of the schedule
-    90      8      training seed
-    98      ...    study, model, schedule and conditions: length (2) and UTF-8 text of each
-    ...     8 n    progressive: of each image its CRC-32 and the length of its stream
-    ...     4 n    archive: of each image its CRC-32; then ceil(n / 8) bytes of flags, the lowest bit first: stored
-                   without the model; then the number of stacks (2) and the words of each (4)
-    ...     4      CRC-32 of the body
-    ...     4      CRC-32 of all bytes before this one
-    ...            body: the streams, or the words of the stacks (4 bytes each, the top of a stack first)
+offset  bytes  content (integers are little-endian)
+0       8      magic: "DDPMCODE"
+8       1      version: 1
+9       4      length of the header, up to and with its checksum
+13      1      mode: 1 progressive, 2 archive
+14      6      channels, height, width: 2 each
+20      4      number of images n
+24      2      batch: images in a network call
+26      32     SHA-256 of the weights
+58      32     SHA-256 of the schedule
+90      8      training seed
+98      ...    study, model, schedule and conditions: length (2) and UTF-8 text of each
+...     8 n    progressive: of each image its CRC-32 and the length of its stream
+...     4 n    archive: of each image its CRC-32; then ceil(n / 8) bytes of flags, the lowest bit first:
+stored
+               without the model; then the number of stacks (2) and the words of each (4)
+...     4      CRC-32 of the body
+...     4      CRC-32 of all bytes before this one
+...            body: the streams, or the words of the stacks (4 bytes each, the top of a stack first)
 """
 
 from __future__ import annotations
@@ -116,7 +117,8 @@ class CodeFile:
 
     Attributes:
         header: the header.
-        parts: each image's stream, or each stack's bytes; shorter than the header says where the file is cut off.
+        parts: each image's stream, or each stack's bytes; shorter than the header says where the file is cut
+            off.
         intact: whether the body has the checksum that the header says.
         header_bytes: length of all that is no body.
     """
@@ -167,7 +169,9 @@ def read(content: bytes, name: str) -> CodeFile:
         ForeignFileError, NewerFileError, DamagedHeaderError: as they say.
     """
     if content[: len(MAGIC)] != MAGIC:
-        raise ForeignFileError(f"{name}: not a file of `ddpm compress` (it does not begin with {MAGIC.decode()})")
+        raise ForeignFileError(
+            f"{name}: not a file of `ddpm compress` (it does not begin with {MAGIC.decode()})"
+        )
     damaged = DamagedHeaderError(
         f"{name}: its header is cut off or altered, so that nothing of it can be decoded; get the file again"
     )
@@ -205,7 +209,7 @@ class _Reader:
         """A length and UTF-8 text."""
         [length] = self.take("<H")
         [found] = self.take(f"<{length}s")
-        return bytes(found).decode()  # type: ignore[call-overload]
+        return bytes(found).decode()
 
 
 def _text(text: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Fits a code to a model: its schedule from the errors on the training split, its frequencies on training images."""
+"""Fits a code to a model: a schedule from errors on the training split, frequencies on training images."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scipy.special import ndtr
 
 from ddpm.compression.index_code import MAGNITUDES, IndexCode
 from ddpm.compression.model import CodingModel
-from ddpm.compression.progressive import CHUNK_BITS, Sent, send
+from ddpm.compression.progressive import CHUNK_BITS, send
 from ddpm.compression.schedule import (
     CodingSchedule,
     all_steps_kl,

@@ -1,8 +1,8 @@
 """A rotation that sender and receiver share, by which all dimensions come to carry about as much.
 
-Where x_0-hat errs, a few dimensions have most of the KL. As q and p are both round about their means, any rotation of
-them describes the same channel; a random one (order and signs, then a Walsh-Hadamard transform) makes chunks of
-equal length about equally long in bits.
+Where x_0-hat errs, a few dimensions have most of the KL. As q and p are both round about their means, any
+rotation of them describes the same channel; a random one (order and signs, then a Walsh-Hadamard transform)
+makes chunks of equal length about equally long in bits.
 """
 
 from __future__ import annotations

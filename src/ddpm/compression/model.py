@@ -1,4 +1,4 @@
-"""A model as the codes use it: x_0-hat at chosen times, in network calls of one size, and the steps between them."""
+"""A model as the codes use it: x_0-hat at chosen times, in calls of one size, and the steps between."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class CodingModel:
     Args:
         diffusion, network: the model, on one device.
         schedule: the times and variances.
-        batch_size: images in every network call: rows are added to fill one, as the size of a call decides the
-            last bits of its outputs.
+        batch_size: images in every network call: rows are added to fill one, as the size of a call decides
+            the last bits of its outputs.
     """
 
     def __init__(

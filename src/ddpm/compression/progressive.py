@@ -1,7 +1,7 @@
 """Progressive lossy coding (section 4.3): Algorithm 3 sends x_T, ..., x_t and x_0; Algorithm 4 receives them.
 
-Images of one call are coded side by side, so that the network sees batches; each has a stream of its own, whose
-bits do not depend on the others.
+Images of one call are coded side by side, so that the network sees batches; each has a stream of its own,
+whose bits do not depend on the others.
 """
 
 from __future__ import annotations
@@ -125,7 +125,9 @@ def receive(
         going = [receiver for receiver in receivers if receiver.steps == step + 1]
         if not going:
             break
-        predicted = model.predict_x_0(np.stack([receiver.x for receiver in going]), model.schedule.times[step])
+        predicted = model.predict_x_0(
+            np.stack([receiver.x for receiver in going]), model.schedule.times[step]
+        )
         for receiver, x_0_hat in zip(going, predicted, strict=True):
             receiver.x_0_hat = x_0_hat
         told(len(going))

@@ -1,8 +1,8 @@
-"""The stream of one image in progressive mode: a range coder's words as bytes, of which any prefix can be decoded.
+"""The stream of one image in progressive mode: a range coder's bytes, of which any prefix can be decoded.
 
-Coding is `constriction`'s (queue). A continuation of a prefix is a number between the prefix filled up with zero
-bits and the prefix filled up with ones; as decoding follows the order of numbers, what both of these decode to is
-what every continuation decodes to.
+Coding is `constriction`'s (queue). A continuation of a prefix is a number between the prefix filled up with
+zero bits and the prefix filled up with ones; as decoding follows the order of numbers, what both of these
+decode to is what every continuation decodes to.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ class StreamEncoder:
         decoder = StreamDecoder(stream, whole=True)
         try:
             return all(
-                np.array_equal(decoder.decode(len(symbols), *model), symbols) for symbols, *model in self._sent
+                np.array_equal(decoder.decode(len(symbols), *model), symbols)
+                for symbols, *model in self._sent
             )
         except EndOfPrefix:
             return False

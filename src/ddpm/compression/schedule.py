@@ -2,10 +2,11 @@
 
 A step from x_r to x_s, s < r, of the merged chain (section 3 with alpha-bar_r / alpha-bar_s for alpha_t) has
 
-    q(x_s | x_r, x_0) = N(c_0 x_0 + c_r x_r, btilde),    p(x_s | x_r) = N(c_0 x_0-hat(x_r) + c_r x_r, sigma^2),
+    q(x_s | x_r, x_0) = N(c_0 x_0 + c_r x_r, btilde),    p(x_s | x_r) = N(c_0 x_0-hat(x_r) + c_r x_r,
+    sigma^2),
 
-so that its expected KL depends on the model through R(r) = E (x_0 - x_0-hat(x_r))^2 only, which the evaluation
-of the bound has measured at every time. Hence the best schedule is a shortest path over the times.
+so that its expected KL depends on the model through R(r) = E (x_0 - x_0-hat(x_r))^2 only, which the
+evaluation of the bound has measured at every time. Hence the best schedule is a shortest path over the times.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def steps_between(
 
 
 def all_steps_kl(alpha_bar: np.ndarray, errors: np.ndarray, variance: str) -> np.ndarray:
-    """Expected KL of the step from any r to any s, bits/dim, float64 [T, T] at [r, s] (0-based); inf if s >= r."""
+    """Expected KL of each step, bits/dim, float64 [T, T] at [r, s] (0-based); inf where s >= r."""
     with np.errstate(divide="ignore", invalid="ignore"):
         kl = steps_between(alpha_bar[:, None], alpha_bar[None, :], errors[:, None], variance).kl(
             errors[:, None]
@@ -78,7 +79,7 @@ def all_steps_kl(alpha_bar: np.ndarray, errors: np.ndarray, variance: str) -> np
 
 
 def chunked_bits(kl: np.ndarray, chunk: float) -> np.ndarray:
-    """Bits that steps of these mean KLs (bits) take when each is sent in equal chunks of at most `chunk` bits.
+    """Bits of steps of these mean KLs (bits), each sent in equal chunks of at most `chunk` bits.
 
     As images differ, the last chunk of a step is half full on average.
     """

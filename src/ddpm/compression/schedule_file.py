@@ -70,9 +70,7 @@ def read_code(path: str | Path) -> tuple[FittedCode, dict[str, Any]]:
         code = FittedCode(
             content["mode"],
             CodingSchedule(**{key: tuple(value) for key, value in content["schedule"].items()}),
-            tuple(
-                IndexCode(**{key: tuple(value) for key, value in one.items()}) for one in content["codes"]
-            ),
+            tuple(IndexCode(**{key: tuple(value) for key, value in one.items()}) for one in content["codes"]),
         )
         whole = code.hash == content["hash"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -70,7 +70,7 @@ def _read(path: Path, shape: tuple[int, int, int]) -> np.ndarray:
             if image.size != (width, height) or image.mode not in _MODES[channels]:
                 kind = "grey" if channels == 1 else "colour"
                 raise DataError(
-                    f"{path}: is {image.size[0]}x{image.size[1]} of mode {image.mode}, and the model's images "
+                    f"{path}: is {image.size[0]}x{image.size[1]} of mode {image.mode}, the model's images "
                     f"are {width}x{height}, 8-bit {kind} ({_MODES[channels][0]}); convert it first"
                 )
             pixels = np.array(image.convert(_MODES[channels][0]))

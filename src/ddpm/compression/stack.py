@@ -1,7 +1,7 @@
 """A stack of bits for bits-back coding: symbols are pushed under one model and popped under another.
 
-Coding is `constriction`'s asymmetric numeral systems (stack). A new stack holds pseudo-random initial bits, of which
-only those are kept that were ever reached.
+Coding is `constriction`'s asymmetric numeral systems (stack). A new stack holds pseudo-random initial bits,
+of which only those are kept that were ever reached.
 """
 
 from __future__ import annotations
@@ -77,9 +77,10 @@ class Stack:
     def whiten(self, bits: float, key: int, number: int) -> None:
         """Adds pseudo-random bits (exclusive or) to the topmost `bits` bits; done twice it undoes itself.
 
-        What has been pushed under p is no uniform bits where p is not the true distribution: a latent popped from
-        them would depend on the image's own latents, and not be a sample of q. On the demo that cost 2.5 % of the
-        bound.
+        What has been pushed under p is no uniform bits where p is not the true distribution: a latent popped
+            from
+        them would depend on the image's own latents, and not be a sample of q. On the demo that cost 2.5 % of
+        the bound.
 
         Args:
             bits: how many the next pop will take.
@@ -95,7 +96,7 @@ class Stack:
             self._least = min(self._least, first + _STATE)
 
     def kept(self) -> tuple[np.ndarray, int]:
-        """The words without those at the bottom that nothing has reached, uint32; and how many were cut off."""
+        """The words without those at the bottom that nothing has reached, uint32; and how many these are."""
         cut = self._least - _MARGIN
         return self._coder.get_compressed()[cut:], cut
 

@@ -49,13 +49,15 @@ def open_codec(job: ModelJob, schedule: str, batch_size: int, header: Header | N
     if header is not None and (header.weights_hash, header.schedule_hash) != (weights_hash, code.hash):
         what = "weights" if header.weights_hash != weights_hash else f"schedule ({path})"
         raise OtherModelError(
-            f"the file was made with other {what} than {job.study.file} has now for {job.title}: take those it "
-            "was made with (`ddpm show` prints their hashes)"
+            f"the file was made with other {what} than {job.study.file} has now for {job.title}: take those "
+            "it was made with (`ddpm show` prints their hashes)"
         )
     if header is None:
         settings = job.study.compression.schedules.get(schedule)
         current = settings and schedule_fingerprint(job.study, job.model, schedule)
         if (about.get("settings"), about.get("weights_hash")) != (current, weights_hash):
-            raise DataError(f"{path}: was fitted to other weights or settings; make it with `snakemake {path}`")
+            raise DataError(
+                f"{path}: was fitted to other weights or settings; make it with `snakemake {path}`"
+            )
     names = Names(job.study.name, job.model, job.seed, schedule, weights_hash)
     return OpenedCodec(Codec(trained.diffusion, trained.network, code, batch_size), names)

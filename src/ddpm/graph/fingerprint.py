@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ddpm.errors import StudyError
 from ddpm.graph import layout
 from ddpm.study.base import Settings, is_runtime_only
 from ddpm.study.settings import Study
@@ -152,8 +153,17 @@ def likelihood_fingerprint(study: Study, model: str) -> str:
 
 
 def schedule_fingerprint(study: Study, model: str, schedule: str) -> str:
-    """What a code depends on, the weights and the errors of the model included."""
+    """What a code depends on, the weights and the errors of the model included.
+
+    Raises:
+        StudyError: the study has no such code.
+    """
     settings = study.compression
+    if schedule not in settings.schedules:
+        known = ", ".join(settings.schedules)
+        raise StudyError(
+            f"{study.file}: compression.schedules: no {schedule!r} (known: {known}); add it or name one"
+        )
     return fingerprint(
         "schedule",
         likelihood_fingerprint(study, model),

@@ -167,6 +167,15 @@ def _bound(study: Study, job: Job) -> Work:
     return Work(job["model"], evaluations=calls * likelihood.batch_size, bytes=size)
 
 
+def _schedule(study: Study, job: Job) -> Work:
+    """Training images at the times where x_0's bits are measured, and at those of the code."""
+    model, compression = study.model(job["model"]), study.compression
+    settings, timesteps = compression.schedules[job["schedule"]], model.diffusion.timesteps
+    steps = settings.steps if isinstance(settings.steps, int) else min(timesteps, 100)
+    calls = min(timesteps, 32) + (steps if settings.mode == "progressive" else 0)
+    return Work(job["model"], evaluations=calls * compression.training_images)
+
+
 def _reference(study: Study, job: Job) -> Work:
     sizes = split_sizes(study, job["dataset"])
     inception = study.quality.features.kind == "inception"
@@ -229,6 +238,7 @@ RULES: Mapping[str, Rule] = {
     "respaced": Rule(_respaced, "sampling"),
     "bound": Rule(_bound, "likelihood", "bound terms"),
     "likelihood": Rule(kind="likelihood"),
+    "schedule": Rule(_schedule, "likelihood"),
     "features": Rule(_features, "evaluation"),
     "reference": Rule(_reference, "evaluation", "features of the data sets"),
     "quality": Rule(_quality, "evaluation"),

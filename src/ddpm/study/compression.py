@@ -22,7 +22,8 @@ class ScheduleSettings(Settings):
         "beta-tilde of the step, or the model's own, which has all T steps.",
     )
     last: Literal["best", "x_1"] = Field(
-        "best", description="The latent that x_0 is decoded from: that of fewest bits, or x_1 as in the paper."
+        "best",
+        description="The latent that x_0 is decoded from: that of fewest bits, or x_1 as in the paper.",
     )
     steps: Count | Literal["all"] | None = Field(
         None, description="Latents of the code; null for as many as make the fewest bits, all for T."
@@ -42,7 +43,7 @@ class CompressionSettings(Settings):
 
     schedules: dict[Name, ScheduleSettings] = Field(
         _SCHEDULES,
-        description="The codes by name. `bound` has the paper's steps: its files are as long as Table 1's NLL.",
+        description="The codes by name. `bound` takes the paper's steps: its files have Table 1's length.",
     )
     training_images: Count = Field(
         100, description="Training images that the frequencies of a code are counted on."
