@@ -47,8 +47,8 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     if trained is None:
         raise DivergedError(f"{job.title}: training {provenance['status']}, so there is nothing to code with")
     curve = _curve(job, str(provenance.get("weights_hash")))
-    code = _fitted(job, trained, curve, study.compression.schedules[name])
-    write_code(path, code, provenance)
+    code, bounds = _fitted(job, trained, curve, study.compression.schedules[name])
+    write_code(path, code, provenance | {"expected_bits_per_dim_by_latents": bounds})
     expected, steps = sum(code.schedule.kl), len(code.schedule.times)
     logger.info(
         f"schedule {job.title} {name}: {steps} latents down to t = {code.schedule.times[-1] + 1}, "
@@ -74,7 +74,8 @@ def _curve(job: ModelJob, weights_hash: str) -> pd.DataFrame:
 
 def _fitted(
     job: ModelJob, trained: TrainedModel, curve: pd.DataFrame, settings: ScheduleSettings
-) -> FittedCode:
+) -> tuple[FittedCode, dict[str, float]]:
+    """The code, and the expected bits/dim of the best codes of other numbers of latents."""
     from ddpm.compression import fitting
     from ddpm.compression.model import CodingModel
     from ddpm.compression.schedule_file import FittedCode
@@ -82,25 +83,28 @@ def _fitted(
     diffusion, network = trained.diffusion, trained.network
     pixels, compression = job.images("train"), job.study.compression
     pixels = np.ascontiguousarray(pixels[: compression.training_images])
-    progressive = settings.mode == "progressive"
+    progressive, bounds = settings.mode == "progressive", {}
     try:
         if settings.variance == "model":
             schedule = fitting.model_schedule(diffusion, curve["term"].to_numpy(np.float64))
         else:
-            errors = curve["mse"].to_numpy(np.float64)
+            errors, end = curve["mse"].to_numpy(np.float64), 0 if settings.last == "x_1" else None
+            alpha_bar = diffusion.alpha_bar.cpu().numpy()
+            decoder = fitting.decoder_bits(diffusion, network, pixels, errors)
+            bounds = fitting.bound_by_steps(alpha_bar, errors, decoder, settings.variance, end)
             schedule = fitting.fitted_schedule(
-                diffusion.alpha_bar.cpu().numpy(),
+                alpha_bar,
                 errors,
-                fitting.decoder_bits(diffusion, network, pixels, errors),
+                decoder,
                 dimensions=int(np.prod(job.image_shape)),
                 variance=settings.variance,
-                end=0 if settings.last == "x_1" else None,
+                end=end,
                 steps=diffusion.timesteps if settings.steps == "all" else settings.steps,
                 chunk=fitting.CHUNK_BITS if progressive else None,
             )
     except ValueError as error:
         raise StudyError(f"{job.study.file}: compression.schedules: {error}") from error
     if not progressive:
-        return FittedCode(settings.mode, schedule)
+        return FittedCode(settings.mode, schedule), bounds
     model = CodingModel(diffusion, network, schedule, min(compression.batch_size, len(pixels)))
-    return FittedCode(settings.mode, schedule, tuple(fitting.fitted_codes(model, pixels)))
+    return FittedCode(settings.mode, schedule, tuple(fitting.fitted_codes(model, pixels))), bounds

@@ -18,6 +18,7 @@ from ddpm.compression.schedule import (
     all_steps_kl,
     cheapest_path,
     chunked_bits,
+    least_by_steps,
     steps_between,
 )
 from ddpm.data.scaling import to_model
@@ -30,6 +31,8 @@ _SHARES = (0.3, 0.45, 0.6, 0.7, 0.8, 0.9, 1.0, 1.12, 1.25, 1.4, 1.6, 1.8, 2.0, 2
 _SCALES = (0.125, 0.25, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0)
 _TIMES = 32  # at which the bits of x_0 are measured; interpolated between
 _PSEUDO_COUNTS = 16.0
+_SHOWN_STEPS = (1, 2, 5, 10, 20, 50, 100, 200)
+_MOST_STEPS = max(_SHOWN_STEPS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,6 +116,19 @@ def fitted_schedule(
         variances=(*between.variance.tolist(), float(decoder.variance[path[-1]])),
         kl=tuple(expected),
     )
+
+
+def bound_by_steps(
+    alpha_bar: np.ndarray, errors: np.ndarray, decoder: DecoderBits, variance: str, end: int | None = None
+) -> dict[str, float]:
+    """Expected bits/dim of the best code of 1, 2, 5, 10, ... latents, without what indices cost more.
+
+    Args as for `fitted_schedule`.
+    """
+    last = decoder.bits if end is None else np.where(np.arange(len(errors)) == end, decoder.bits, np.inf)
+    least = least_by_steps(all_steps_kl(alpha_bar, errors, variance), last, min(len(errors), _MOST_STEPS))
+    shown = [steps for steps in _SHOWN_STEPS if steps <= len(least) and np.isfinite(least[steps - 1])]
+    return {str(steps): round(float(least[steps - 1]), 4) for steps in shown}
 
 
 def model_schedule(diffusion: GaussianDiffusion, kl: np.ndarray) -> CodingSchedule:

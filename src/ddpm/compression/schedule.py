@@ -117,6 +117,20 @@ def cheapest_path(cost: np.ndarray, end: np.ndarray, steps: int | None = None) -
     return _followed(lambda r, depth: layers[depth][r] if depth < len(layers) else -1, len(end) - 1)
 
 
+def least_by_steps(cost: np.ndarray, end: np.ndarray, most: int) -> np.ndarray:
+    """The fewest bits of a path of 1, 2, ..., `most` times, float64 [most]; inf where there is none.
+
+    Args:
+        cost, end: as for `cheapest_path`.
+        most: 1 to T.
+    """
+    best, found = end, [end[-1]]
+    for _ in range(most - 1):
+        best = (cost + best[None, :]).min(axis=1)
+        found.append(best[-1])
+    return np.array(found)
+
+
 def _followed(next_time: Callable[[int, int], int], last: int) -> list[int]:
     """The path from `last` by the next time of each, given with the depth; a negative one ends it."""
     path = [last]
