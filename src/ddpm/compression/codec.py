@@ -56,7 +56,7 @@ class Decompressed:
 
     Attributes:
         images: uint8 [C, H, W] of each image: the original, or x_0-hat of the last latent; None for one that
-            is lost.
+            is lost, or of which not even x_T came.
         lossless: of each, whether its checksum is that of the original.
         steps: of each, how many latents came whole; all of them in archive mode.
     """
@@ -206,6 +206,6 @@ def _judged(
     """
     if received.x_0 is not None and checksum(received.x_0) == wanted:
         return received.x_0, True, received.steps
-    if not certain:
+    if not certain or not received.steps:
         return None, False, 0
     return received.x_0_hat, False, received.steps
