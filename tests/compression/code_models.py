@@ -21,7 +21,7 @@ COVARIANCE = 0.15 * np.ones((DIMENSIONS, DIMENSIONS)) + 0.01 * np.eye(DIMENSIONS
 
 
 def diffusion(variance: str = "fixed_large") -> GaussianDiffusion:
-    return GaussianDiffusion(beta_schedule("linear", 0.01, 0.5, TIMESTEPS), "x0", variance)
+    return GaussianDiffusion(beta_schedule("linear", 0.001, 0.5, TIMESTEPS), "x0", variance)
 
 
 class BestNetwork:
@@ -56,13 +56,14 @@ def pixels(count: int, seed: int) -> np.ndarray:
 
 @functools.cache
 def fitted(mode: str, steps: int | None = None) -> FittedCode:
-    """A code fitted to 30 images."""
+    """A code fitted to 30 images, down to x_1."""
     process, images = diffusion(), pixels(30, seed=0)
     schedule = fitting.fitted_schedule(
         process.alpha_bar.numpy(),
         NETWORK.errors,
         fitting.decoder_bits(process, NETWORK, images, NETWORK.errors),
         dimensions=DIMENSIONS,
+        end=0,
         steps=steps,
         chunk=fitting.CHUNK_BITS if mode == "progressive" else None,
     )
