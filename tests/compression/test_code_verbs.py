@@ -120,18 +120,14 @@ def test_images_come_back(folder, said, mode):
     assert "out: 5 images as they were, 0 as far as the bits go" in said()
 
 
-@pytest.mark.parametrize("mode", ["progressive", "archive"])
-def test_another_process_with_other_threads(folder, mode):
-    code = "import sys; from ddpm.cli import main; sys.exit(main(sys.argv[1:]))"
-    verb = ["decompress", f"{mode}.ddpm", "--output", "out", "--threads", "2"]
-    run = subprocess.run(
-        [sys.executable, "-c", code, *verb],
-        capture_output=True,
-        text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "2"},
-    )
+def test_another_process_with_other_threads(folder):
+    code = "import sys; from ddpm.cli import main; names = sys.argv[1:]; sys.exit(any(main(['decompress', "
+    code += "f'{name}.ddpm', '--output', f'out_{name}', '--threads', '2']) for name in names))"
+    verb = [sys.executable, "-c", code, "progressive", "archive"]
+    run = subprocess.run(verb, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "2"})
     assert run.returncode == 0, run.stderr
-    assert are_originals(written("out"), [*range(COUNT)])
+    for mode in ("progressive", "archive"):
+        assert are_originals(written(f"out_{mode}"), [*range(COUNT)])
 
 
 def test_compress_prints_its_account(folder, said):

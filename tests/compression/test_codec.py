@@ -13,7 +13,7 @@ from ddpm.compression.file_format import CodeFileError, read
 from ddpm.compression.model import CodingModel
 
 # Of each mode: the latents and the images of a call.
-MODES = {"progressive": (3, 4), "archive": (2, 3)}
+MODES = {"progressive": (2, 4), "archive": (2, 3)}
 IMAGES = pixels(4, seed=21)
 TRIES = 300
 
@@ -139,7 +139,7 @@ def test_random_bodies():
 def test_first_bytes_and_steps_of_each_image():
     file, coder = read(compressed("progressive").content, "x"), coding("progressive")
     before = [0] * 4
-    pictures = {steps: coder.decompress(file, steps=steps).images for steps in range(1, 4)}
+    pictures = {steps: coder.decompress(file, steps=steps).images for steps in (1, 2)}
     for most in range(max(file.header.lengths) + 1):
         found = coder.decompress(file, most_bytes=most)
         assert all(now >= then for now, then in zip(found.steps, before, strict=True))
@@ -151,10 +151,10 @@ def test_first_bytes_and_steps_of_each_image():
             if steps and not exact:
                 assert (image == pictures[steps][i]).all()
     assert found.lossless == (True,) * 4
-    few = coder.decompress(file, steps=2)
-    assert few.steps == (2,) * 4
+    few = coder.decompress(file, steps=1)
+    assert few.steps == (1,) * 4
     assert not any(few.lossless)
-    errors = [np.abs(np.array(pictures[n]).astype(float) - IMAGES).mean() for n in range(1, 4)]
+    errors = [np.abs(np.array(pictures[n]).astype(float) - IMAGES).mean() for n in (1, 2)]
     assert errors == sorted(errors, reverse=True)
 
 
@@ -181,10 +181,10 @@ def test_other_arithmetic(mode, monkeypatch):
 
 def test_a_last_bit_is_other_arithmetic_for_an_archive_and_not_for_latents(monkeypatch):
     """The latents of progressive mode are looked up: rounding does not spread."""
-    before = coding("progressive").decompress(read(compressed("progressive").content, "x"), steps=3)
+    before = coding("progressive").decompress(read(compressed("progressive").content, "x"), steps=2)
     predict = CodingModel.predict_x_0
     monkeypatch.setattr(CodingModel, "predict_x_0", lambda *given: predict(*given) * np.float32(1 + 1e-6))
-    after = coding("progressive").decompress(read(compressed("progressive").content, "x"), steps=3)
+    after = coding("progressive").decompress(read(compressed("progressive").content, "x"), steps=2)
     for one, other in zip(before.images, after.images, strict=True):
         assert np.abs(one.astype(int) - other).max() <= 1
 

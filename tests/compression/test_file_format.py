@@ -135,7 +135,7 @@ def test_every_flipped_byte_of_a_header_is_found(mode):
     content = written(*FILES[mode])
     header_bytes = read(content, "x").header_bytes
     for place in range(header_bytes):
-        for flip in (1, 2, 4, 8, 16, 32, 64, 128, 255):
+        for flip in (1, 16, 128, 255):
             damaged = bytearray(content)
             damaged[place] ^= flip
             with pytest.raises(CodeFileError) as error:

@@ -16,7 +16,7 @@ def new(words: int = 200, number: int = 0) -> Stack:
     return Stack(initial_words(number, words), sealed=False)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(messages=MESSAGES)
 def test_what_was_pushed_comes_back_in_turn(messages):
     stack = new()
@@ -27,7 +27,7 @@ def test_what_was_pushed_comes_back_in_turn(messages):
     assert stack.has_returned_to(initial_words(0, 200))
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(messages=MESSAGES)
 def test_what_was_popped_can_be_pushed_back(messages):
     """Bits-back: samples of any models take bits, and give back exactly these."""
@@ -138,7 +138,7 @@ def test_words_that_are_no_stack():
         Stack(np.array([1, 2, 0], np.uint32), sealed=True)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(
     seed=st.integers(0, 2**32),
     actions=st.lists(st.sampled_from(["push", "pop", "push_near", "pop_near", "whiten", "far"]), max_size=12),
