@@ -49,7 +49,7 @@ def build(study: Study, *names: str) -> None:
 
 
 def shown(study: Study, capsys: pytest.CaptureFixture[str]) -> str:
-    show.run(study, argparse.Namespace(json=False))
+    show.run(argparse.Namespace(study=Path(study.file), json=False))
     return capsys.readouterr().out
 
 
@@ -117,7 +117,7 @@ def metrics_of(study: Study) -> evaluated.Metrics:
 
 def test_show_as_json(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
     build(study, "table2")
-    show.run(study, argparse.Namespace(json=True))
+    show.run(argparse.Namespace(study=Path(study.file), json=True))
     found = json.loads(capsys.readouterr().out)
     assert found["models"] == metrics_of(study)
     assert found["tables"]["table1"] is None
@@ -136,7 +136,7 @@ def test_show_names_a_damaged_table(study: Study) -> None:
     (HOME / "tables").mkdir()
     (HOME / "tables/table1.md").write_text("notes of mine")
     with pytest.raises(DataError, match=r"table1\.md: not a table that this project wrote"):
-        show.run(study, argparse.Namespace(json=False))
+        show.run(argparse.Namespace(study=Path(study.file), json=False))
 
 
 def page(study: Study) -> str:

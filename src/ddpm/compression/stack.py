@@ -63,7 +63,7 @@ class Stack:
         """Pops symbols, int32 [count]: those that were pushed, or a sample of the model from the bits there.
 
         Raises:
-            StackExhausted: the stack has too few bits.
+            StackExhausted: the stack has too few bits; it stays as it was.
         """
         try:
             symbols = self._coder.decode(model, *(parameters or (count,)))
@@ -71,6 +71,7 @@ class Stack:
             raise StackExhausted from error
         self._least = min(self._least, self._coder.num_words())
         if self._least < _MARGIN:
+            self.push(symbols, model, *parameters)
             raise StackExhausted
         return symbols
 
@@ -97,7 +98,7 @@ class Stack:
 
     def kept(self) -> tuple[np.ndarray, int]:
         """The words without those at the bottom that nothing has reached, uint32; and how many these are."""
-        cut = self._least - _MARGIN
+        cut = max(0, self._least - _MARGIN)
         return self._coder.get_compressed()[cut:], cut
 
     def has_returned_to(self, words: np.ndarray) -> bool:
