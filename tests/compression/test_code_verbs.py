@@ -177,7 +177,7 @@ def test_images_that_are_none_of_the_models(folder, said):
     Path("text.png").write_text("no image")
     Path("empty").mkdir()
     for source, message in (
-        ("high.png", "high.png: is 8x9 of mode L, and the model's images are 8x8, 8-bit grey (L)"),
+        ("high.png", "high.png: is 8x9 of mode L, the model's images are 8x8, 8-bit grey (L)"),
         ("colour.png", "colour.png: is 8x8 of mode RGB"),
         ("text.png", "text.png: cannot be read as an image"),
         ("nowhere.png", "nowhere.png: cannot be read as an image"),
@@ -280,14 +280,12 @@ def test_another_schedule(folder, said):
 
 
 def test_altered_body_of_a_progressive_file(folder, said):
-    """The second image's first byte: that one is lost, or a picture of something else."""
+    """The second image's first byte: that one is lost."""
     lengths = read(Path("progressive.ddpm").read_bytes(), "p").header.lengths
     Path("bad.ddpm").write_bytes(damage(lengths[0], of_the_body=True))
     assert decompress("bad.ddpm", "out") == 7
     assert "1 of its 5 images did not come out: 000001. Get the file again" in said()
     found = written("out")
-    assert sorted(found) == [*range(5)]
-    assert (found.pop(1) != originals()[1]).any()
     assert are_originals(found, [0, 2, 3, 4])
     assert main(["show", "bad.ddpm"]) == 0
     assert "cut off or altered (of" in said()
@@ -320,10 +318,11 @@ def test_first_bytes(folder, said):
     for most in ("0", "6", "1000"):
         assert decompress("progressive.ddpm", f"out{most}", "--bytes", most) == 0
         found = written(f"out{most}")
-        assert sorted(found) == [*range(COUNT)]
+        assert sorted(found) == ([] if most == "0" else [*range(COUNT)])
+        if not found:
+            continue
         sizes.append(np.mean([np.abs(found[i].astype(float) - originals()[i]).mean() for i in found]))
-    assert sizes[0] > sizes[1] > sizes[2] == 0
-    assert set(np.unique(list(written("out0").values()))) <= {127, 128}
+    assert sizes[0] > sizes[1] == 0
     assert "5 images as they were, 0 as far as the bits go" in said()
 
 
@@ -356,7 +355,7 @@ def test_other_arithmetic(folder, said, monkeypatch, mode):
     assert decompress(f"{mode}.ddpm", "out") == 8
     text, found, pictures = said(), written("out"), written("all")
     assert "images do not come out as they were" in text
-    assert ("their lossy pictures were written" if mode == "progressive" else "nothing is written") in text
+    assert ("lossy pictures are written" if mode == "progressive" else "none is written") in text
     assert "the network's last bits are others here (torch " in text
     assert len(found) == (COUNT if mode == "progressive" else len(found))
     for i, image in found.items():

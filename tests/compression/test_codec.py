@@ -36,11 +36,10 @@ def decoded(mode: str, content: bytes, **options) -> Decompressed | None:
         return None
     found = coding(mode).decompress(file, **options)
     assert len(found.images) == len(found.lossless) == len(found.steps) == len(IMAGES)
-    for image, exact, original in zip(found.images, found.lossless, IMAGES, strict=True):
+    for image, exact, steps, original in zip(found.images, found.lossless, found.steps, IMAGES, strict=True):
         assert image is None or (image.shape, image.dtype) == (original.shape, np.uint8)
         assert not exact or (image == original).all()
-        assert mode == "archive" or image is not None
-        assert mode == "progressive" or exact == (image is not None)
+        assert (image is not None) == (exact if mode == "archive" else steps > 0)
     return found
 
 

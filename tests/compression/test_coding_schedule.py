@@ -231,7 +231,6 @@ def test_settings_have_the_papers_codes():
             CompressionSettings.model_validate({"schedules": {"mine": wrong}})
 
 
-@pytest.mark.xfail(strict=True, reason="`Count` has a limit of its own, which replaces that of the field")
 def test_a_batch_fits_into_the_files_two_bytes():
     with pytest.raises(ValueError, match="batch_size"):
         CompressionSettings(batch_size=65536)

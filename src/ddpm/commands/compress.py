@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ddpm.commands.arguments import add_model_arguments, add_schedule_argument
+from ddpm.errors import StudyError
 from ddpm.study import Study
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ EXAMPLES = (
     "ddpm compress config/demo.yaml --model epsilon_L_simple --schedule archive --output a.ddpm a.png b.png",
 )
 COMPUTES = True
+LARGEST_BATCH = 65535  # two bytes of the file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,6 +52,8 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     from ddpm.records.files import write_bytes
 
     require_new(arguments.output)
+    if arguments.batch is not None and not 1 <= arguments.batch <= LARGEST_BATCH:
+        raise StudyError(f"--batch {arguments.batch}: must be 1 to {LARGEST_BATCH:,}")
     job = model_job(study, arguments, weights_fingerprint)
     pixels = read_sources(job, arguments.sources, arguments.images)
     opened = open_codec(

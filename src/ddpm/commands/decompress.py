@@ -61,12 +61,12 @@ def run(arguments: argparse.Namespace) -> None:
     require_readable(arguments.file, DDPMError, "no such file; name one of `ddpm compress`")
     file = read(arguments.file.read_bytes(), str(arguments.file))
     _require_progressive(file, arguments)
-    paths = png_paths(arguments.output, range(len(file.header.checksums)))
-    if paths:
-        require_free(paths)
     device = prepare_device(arguments.device, arguments.threads)
     job = _job(file, arguments.study, device)
     codec = open_codec(job, file.header.schedule, file.header.batch, file.header).codec
+    paths = png_paths(arguments.output, range(len(file.header.checksums)))
+    if paths:
+        require_free(paths)
     calls = len(paths) * len(codec.code.schedule.times[: arguments.steps])
     with Progress(f"decompress {arguments.file}", calls, "image-steps") as progress:
         found = codec.decompress(

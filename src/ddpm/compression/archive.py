@@ -117,6 +117,8 @@ def restore(
     """
     stacks, chain = [_opened(words) for words in archived.stacks], _Chain(model, shape)
     images: list[np.ndarray | None] = []
+    if not stacks:
+        return [None] * len(archived.raw)
     for first in range(0, len(archived.raw), len(stacks)):
         flags = archived.raw[first : first + len(stacks)]
         images += chain.pop(stacks[: len(flags)], flags, first, told)

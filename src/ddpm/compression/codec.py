@@ -16,7 +16,6 @@ from ddpm.compression.model import CodingModel
 from ddpm.compression.schedule_file import FittedCode
 from ddpm.diffusion.process import GaussianDiffusion, Network
 
-LARGEST_BATCH = 50
 _GROUP = 256  # images that are coded side by side, at most
 Told = Callable[[int], None]
 

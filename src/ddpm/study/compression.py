@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -48,6 +48,6 @@ class CompressionSettings(Settings):
     training_images: Count = Field(
         100, description="Training images that the frequencies of a code are counted on."
     )
-    batch_size: Count = Field(
-        50, le=65535, description="Images in a network call; a file of fewer images has calls of so many."
+    batch_size: Annotated[int, Field(ge=1, le=65535)] = Field(
+        50, description="Images in a network call; a file of fewer images has calls of so many."
     )
