@@ -15,7 +15,7 @@ from ddpm.compression.model import CodingModel
 # Of each mode: the latents and the images of a call.
 MODES = {"progressive": (2, 4), "archive": (2, 3)}
 IMAGES = pixels(4, seed=21)
-TRIES = 300
+TRIES = 120
 
 
 @functools.cache

@@ -8,7 +8,7 @@ from killing.study import HOME, drill_study, write_study
 from killing.workflow import Workflow
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
-KILLS = 4
+KILLS = 3
 
 
 @pytest.fixture(scope="module")
