@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import torch
 
-from ddpm.compression.schedule import CodingSchedule
+from ddpm.compression.schedule import CodingSchedule, steps_between
 from ddpm.diffusion.process import GaussianDiffusion, Network
 
 
@@ -73,14 +73,10 @@ class CodingModel:
         schedule, alpha_bar = self.schedule, self.alpha_bar
         first = alpha_bar[schedule.times[0]]
         found = [Transition(float(np.sqrt(first)), 0.0, float(1 - first), 1.0)]
-        for r, s, variance in zip(schedule.times, schedule.times[1:], schedule.variances, strict=False):
-            beta = 1 - alpha_bar[r] / alpha_bar[s]
-            found.append(
-                Transition(
-                    c_0=float(np.sqrt(alpha_bar[s]) * beta / (1 - alpha_bar[r])),
-                    c_r=float(np.sqrt(alpha_bar[r] / alpha_bar[s]) * (1 - alpha_bar[s]) / (1 - alpha_bar[r])),
-                    posterior_variance=float(beta * (1 - alpha_bar[s]) / (1 - alpha_bar[r])),
-                    variance=variance,
-                )
-            )
+        r, s = list(schedule.times[:-1]), list(schedule.times[1:])
+        # Of the variance the schedule has its own.
+        steps = steps_between(alpha_bar[r], alpha_bar[s], np.zeros(len(r)), "fixed_small")
+        coefficients = zip(steps.c_0, steps.c_r, steps.posterior_variance, strict=True)
+        for (c_0, c_r, posterior_variance), variance in zip(coefficients, schedule.variances, strict=False):
+            found.append(Transition(float(c_0), float(c_r), float(posterior_variance), variance))
         return found
