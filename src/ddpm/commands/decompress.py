@@ -51,6 +51,7 @@ def run(arguments: argparse.Namespace) -> None:
     Raises:
         CodeFileError: of the kind that `ddpm.compression.file_format` has for it.
     """
+    from ddpm.compression.codec import conditions
     from ddpm.compression.file_format import read
     from ddpm.device import prepare_device
     from ddpm.evaluation.coding_job import open_codec
@@ -76,9 +77,8 @@ def run(arguments: argparse.Namespace) -> None:
         if image is not None:
             write_pngs([path], image[None])
     logger.info(_told(arguments.output, found))
-    _require_sound(
-        file, found, asked=arguments.bytes is not None or arguments.steps is not None, path=arguments.file
-    )
+    asked = arguments.bytes is not None or arguments.steps is not None
+    _require_sound(file, found, conditions(device), asked=asked, path=arguments.file)
 
 
 def _require_progressive(file: CodeFile, arguments: argparse.Namespace) -> None:
@@ -110,9 +110,8 @@ def _told(folder: Path, found: Decompressed) -> str:
     return f"{folder}: {exact:,} images as they were, {rough:,} as far as the bits go"
 
 
-def _require_sound(file: CodeFile, found: Decompressed, *, asked: bool, path: Path) -> None:
+def _require_sound(file: CodeFile, found: Decompressed, here: str, *, asked: bool, path: Path) -> None:
     """Raises what kept images from coming out as they were, unless fewer bits were asked for."""
-    from ddpm.compression.codec import conditions
     from ddpm.compression.file_format import DamagedBodyError, OtherArithmeticError
 
     wrong = [number for number, right in enumerate(found.lossless) if not right]
@@ -124,7 +123,7 @@ def _require_sound(file: CodeFile, found: Decompressed, *, asked: bool, path: Pa
         kept = "lossy pictures are written" if file.header.mode == "progressive" else "none is written"
         raise OtherArithmeticError(
             f"{path}: {len(wrong):,} images do not come out as they were ({_numbers(wrong)}; {kept}): the "
-            f"network's last bits are others here ({conditions('cpu')}) than where the file was made "
+            f"network's last bits are others here ({here}) than where the file was made "
             f"({file.header.conditions}); decode it there"
         )
 
