@@ -87,7 +87,7 @@ class Codec:
         keys, sent = [checksum(image) for image in pixels], []
         for start in range(0, len(pixels), _GROUP):
             part = slice(start, start + _GROUP)
-            sent += progressive.send(self.model, self.code.codes, pixels[part], keys[part], told)
+            sent += progressive.send(self.model, self.code.codes, pixels[part], keys[part], told, 0)
         streams = [image.stream for image in sent]
         content = written(self._header(pixels, names, [len(stream) for stream in streams]), streams)
         bits = {part: sum(image.bits[part] for image in sent) for part in sent[0].bits}

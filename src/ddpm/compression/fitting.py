@@ -158,7 +158,7 @@ def fitted_codes(model: CodingModel, pixels: np.ndarray) -> list[IndexCode]:
     """
     dimensions = int(np.prod(pixels.shape[1:]))
     first = [_first_code(kl * dimensions, dimensions) for kl in (0.0, *model.schedule.kl[:-1])]
-    sent = send(model, first, pixels, range(len(pixels)))
+    sent = send(model, first, pixels, range(len(pixels)), watched=0)
     everywhere = _magnitudes([index for image in sent for index in image.indices])
     return [_counted(code, [image.indices[i] for image in sent], everywhere) for i, code in enumerate(first)]
 

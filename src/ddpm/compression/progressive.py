@@ -36,7 +36,8 @@ class Sent:
         kl: of each step for this image, bits: x_T first, x_0 not among them.
         after: bits that were sent when each step ended, x_T first, x_0 last.
         indices: N - 1 of each step's chunks, int64 [chunks].
-        noise: (x_s - mean of q) / deviation of q of each step, float32 [steps, C, H, W].
+        noise: (x_s - mean of q) / deviation of q of each step, float32 [steps, C, H, W]; of no step where the
+            image is not watched.
     """
 
     stream: bytes
@@ -72,6 +73,7 @@ def send(
     pixels: np.ndarray,
     image_keys: Sequence[int],
     told: Told = _no_telling,
+    watched: int | None = None,
 ) -> list[Sent]:
     """Algorithm 3, for each image.
 
@@ -81,9 +83,11 @@ def send(
         pixels: uint8 [n, C, H, W].
         image_keys: of the shared randomness, in [0, 2^32).
         told: called with the number of images after each network call.
+        watched: of how many of the first images the noise is kept; None for all.
     """
     x_0 = to_model(torch.from_numpy(pixels)).numpy()
-    senders = [_Sender(x_0[i], pixels[i], key) for i, key in enumerate(image_keys)]
+    watched = len(pixels) if watched is None else watched
+    senders = [_Sender(x_0[i], pixels[i], key, i < watched) for i, key in enumerate(image_keys)]
     x = np.zeros_like(x_0)
     x_0_hat = np.zeros_like(x_0)
     for step, transition in enumerate(model.transitions):
@@ -140,8 +144,8 @@ def receive(
 class _Sender:
     """One image of Algorithm 3."""
 
-    def __init__(self, x_0: np.ndarray, pixels: np.ndarray, key: int) -> None:
-        self._x_0, self._pixels, self._key = x_0, pixels, key
+    def __init__(self, x_0: np.ndarray, pixels: np.ndarray, key: int, watched: bool) -> None:
+        self._x_0, self._pixels, self._key, self._watched = x_0, pixels, key, watched
         self._stream = StreamEncoder()
         self._bits = dict.fromkeys(("chunk counts", "indices", "x_0"), 0.0)
         self._kl: list[float] = []
@@ -172,7 +176,8 @@ class _Sender:
         self._kl.append(float(kl.sum()))
         self._indices.append(index)
         self._after.append(self._stream.bits)
-        self._noise.append(((z - mean) / np.float32(transition.rho2**0.5)).reshape(x_r.shape))
+        if self._watched:
+            self._noise.append(((z - mean) / np.float32(transition.rho2**0.5)).reshape(x_r.shape))
         return next_latent(transition, x_r, x_0_hat, z)
 
     def send_x_0(self, x_0_hat: np.ndarray, variance: float) -> Sent:
@@ -189,7 +194,7 @@ class _Sender:
             kl=tuple(self._kl),
             after=tuple(self._after),
             indices=tuple(self._indices),
-            noise=np.stack(self._noise),
+            noise=np.array(self._noise, np.float32).reshape(-1, *x_0_hat.shape),
         )
 
     def _account(self, part: str, sending: Callable[[], None]) -> None:
