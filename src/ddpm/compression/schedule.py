@@ -2,8 +2,8 @@
 
 A step from x_r to x_s, s < r, of the merged chain (section 3 with alpha-bar_r / alpha-bar_s for alpha_t) has
 
-    q(x_s | x_r, x_0) = N(c_0 x_0 + c_r x_r, btilde),    p(x_s | x_r) = N(c_0 x_0-hat(x_r) + c_r x_r,
-    sigma^2),
+    q(x_s | x_r, x_0) = N(c_0 x_0 + c_r x_r, btilde),
+    p(x_s | x_r)      = N(c_0 x_0-hat(x_r) + c_r x_r, sigma^2),
 
 so that its expected KL depends on the model through R(r) = E (x_0 - x_0-hat(x_r))^2 only, which the
 evaluation of the bound has measured at every time. Hence the best schedule is a shortest path over the times.
@@ -99,13 +99,15 @@ def cheapest_path(cost: np.ndarray, end: np.ndarray, steps: int | None = None) -
     Raises:
         ValueError: no path has so many.
     """
-    best, choice = end.copy(), np.full((1, len(end)), -1)
+    best = end.copy()
     if steps is None:
+        choice = np.full(len(end), -1)
         for r in range(1, len(end)):
             onward = cost[r, :r] + best[:r]
-            if (s := int(onward.argmin())) >= 0 and onward[s] < best[r]:
-                best[r], choice[0, r] = onward[s], s
-        return _followed(lambda r, _: choice[0, r], len(end) - 1)
+            s = int(onward.argmin())
+            if onward[s] < best[r]:
+                best[r], choice[r] = onward[s], s
+        return _followed(lambda r, _: choice[r], len(end) - 1)
     layers = []
     for _ in range(steps - 1):
         onward = cost + best[None, :]

@@ -79,9 +79,8 @@ class Stack:
         """Adds pseudo-random bits (exclusive or) to the topmost `bits` bits; done twice it undoes itself.
 
         What has been pushed under p is no uniform bits where p is not the true distribution: a latent popped
-            from
-        them would depend on the image's own latents, and not be a sample of q. On the demo that cost 2.5 % of
-        the bound.
+        from them would depend on the image's own latents, and not be a sample of q. On the demo that cost
+        2.5 % of the bound.
 
         Args:
             bits: how many the next pop will take.
