@@ -45,7 +45,7 @@ wildcard_constraints:
     schedule=r"[A-Za-z0-9][A-Za-z0-9_-]*",
     steps=r"\d+",
     variance="fixed_large|fixed_small",
-    table=r"table\d+|text_numbers|comparison|models|fewer_steps",
+    table=r"table\d+|text_numbers|comparison|models|fewer_steps|compression",
     figure=r"figure\d+|training_curves|checkpoints",
 
 

@@ -18,3 +18,24 @@ rule schedule:
     shell:
         "exec ddpm schedule {params.study:q} --model {wildcards.model:q} --seed {wildcards.seed:q} "
         "--schedule {wildcards.schedule:q} --threads {threads:q} --log {log:q} --quiet"
+
+
+rule coding:
+    input:
+        weights=weights,
+        code=layout.SCHEDULE,
+        data=model_data,
+    output:
+        layout.CODING_ROWS,
+    log:
+        "{home}/logs/coding/{model}.seed{seed}.{schedule}.log",
+    benchmark:
+        "{home}/benchmarks/coding/{model}.seed{seed}.{schedule}.tsv"
+    resources:
+        gpu=1,
+    params:
+        study=study_file,
+        settings=lambda w: or_workflow_error(fingerprint.coding_fingerprint, study(w), w.model, w.schedule),
+    shell:
+        "exec ddpm coding {params.study:q} --model {wildcards.model:q} --seed {wildcards.seed:q} "
+        "--schedule {wildcards.schedule:q} --threads {threads:q} --log {log:q} --quiet"

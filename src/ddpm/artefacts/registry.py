@@ -15,7 +15,16 @@ from ddpm.artefacts.figures import (
     samples,
     training_curves,
 )
-from ddpm.artefacts.tables import comparison, fewer_steps, models, table1, table2, table4, text_numbers
+from ddpm.artefacts.tables import (
+    comparison,
+    compression,
+    fewer_steps,
+    models,
+    table1,
+    table2,
+    table4,
+    text_numbers,
+)
 
 ARTEFACTS: tuple[Artefact, ...] = (
     models.TABLE,
@@ -24,6 +33,7 @@ ARTEFACTS: tuple[Artefact, ...] = (
     table4.TABLE,
     text_numbers.TABLE,
     fewer_steps.TABLE,
+    compression.TABLE,
     comparison.TABLE,
     samples.FIGURE1,
     figure2.FIGURE,

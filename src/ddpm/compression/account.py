@@ -12,7 +12,7 @@ _WORDS = {
     "chunk counts": "numbers of chunks of each step",
     "indices": "indices of the latents",
     "x_0": "x_0 given the last latent",
-    "rounding": "rounding of streams to bytes",
+    "rounding": "rounding of streams to bytes, of stacks to words",
     "images": "all images",
     "initial": "initial bits, which decoding gives back",
     "header": "header, with checksums and lengths",

@@ -66,14 +66,16 @@ class Archived:
     Attributes:
         stacks: the words of each, uint32, the bottom first.
         raw: of each image, whether it was stored without the model, bool [n].
-        initial_bits: bits of all stacks that are not of the images.
+        initial_bits: bits of all stacks that are not of the images: decoding leaves them.
         bits: all bits of all stacks.
+        rounding: bits that fill up the topmost word of each stack, not among `bits`.
     """
 
     stacks: tuple[np.ndarray, ...]
     raw: np.ndarray
     initial_bits: int
     bits: int
+    rounding: int = 0
 
 
 def _no_telling(images: int) -> None:
@@ -97,9 +99,11 @@ def archive(model: CodingModel, pixels: np.ndarray, told: Callable[[int], None] 
         part = pixels[first : first + count]
         raw[first : first + count] = chain.push(stacks[: len(part)], part, first, told)
     kept = [stack.kept() for stack in stacks]
-    initial = sum(32 * (size - cut) for _, cut in kept)
+    # Besides the words, the one that `constriction` seals a stack with.
+    initial = sum(32 * (size + 1 - cut) for _, cut in kept)
     words = tuple(found for found, _ in kept)
-    return Archived(words, raw, initial, 32 * sum(map(len, words)))
+    bits = sum(stack.bits - 32 * cut for stack, (_, cut) in zip(stacks, kept, strict=True))
+    return Archived(words, raw, initial, bits, 32 * sum(map(len, words)) - bits)
 
 
 def restore(

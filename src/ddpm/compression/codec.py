@@ -38,7 +38,8 @@ class Compressed:
     Attributes:
         content: the bytes of the file.
         bits: by part; together all bits of the file. Progressive: "chunk counts", "indices", "x_0",
-            "rounding" (to whole bytes), "header". Archive: "images", "initial", "header".
+            "rounding" (to whole bytes), "header". Archive: "images", "rounding" (to
+            words), "initial", "header".
         sent: each image as it was sent, in progressive mode.
         raw: how many images were stored without the model, in archive mode.
     """
@@ -151,6 +152,7 @@ class Codec:
         content = written(header, parts)
         bits = {
             "images": float(found.bits - found.initial_bits),
+            "rounding": float(found.rounding),
             "initial": float(found.initial_bits),
             "header": 8.0 * (len(content) - sum(map(len, parts))),
         }

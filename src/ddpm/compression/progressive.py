@@ -35,6 +35,7 @@ class Sent:
         bits: by part: "chunk counts", "indices", "x_0", and "rounding" to whole bytes.
         kl: of each step for this image, bits: x_T first, x_0 not among them.
         after: bits that were sent when each step ended, x_T first, x_0 last.
+        errors: mean squared error of x_0-hat of each latent, on [-1, 1].
         indices: N - 1 of each step's chunks, int64 [chunks].
         noise: (x_s - mean of q) / deviation of q of each step, float32 [steps, C, H, W]; of no step where the
             image is not watched.
@@ -44,6 +45,7 @@ class Sent:
     bits: dict[str, float]
     kl: tuple[float, ...]
     after: tuple[float, ...]
+    errors: tuple[float, ...]
     indices: tuple[np.ndarray, ...]
     noise: np.ndarray
 
@@ -94,6 +96,8 @@ def send(
         for i, sender in enumerate(senders):
             x[i] = sender.send_step(step, transition, codes[step], x[i], x_0_hat[i], model.device)
         x_0_hat = model.predict_x_0(x, model.schedule.times[step])
+        for sender, picture in zip(senders, x_0_hat, strict=True):
+            sender.see(picture)
         told(len(x))
     return [sender.send_x_0(x_0_hat[i], model.schedule.variances[-1]) for i, sender in enumerate(senders)]
 
@@ -150,6 +154,7 @@ class _Sender:
         self._bits = dict.fromkeys(("chunk counts", "indices", "x_0"), 0.0)
         self._kl: list[float] = []
         self._after: list[float] = []
+        self._errors: list[float] = []
         self._indices: list[np.ndarray] = []
         self._noise: list[np.ndarray] = []
 
@@ -180,6 +185,10 @@ class _Sender:
             self._noise.append(((z - mean) / np.float32(transition.rho2**0.5)).reshape(x_r.shape))
         return next_latent(transition, x_r, x_0_hat, z)
 
+    def see(self, x_0_hat: np.ndarray) -> None:
+        """Notes what the receiver sees now."""
+        self._errors.append(float(np.square(self._x_0 - x_0_hat).mean()))
+
     def send_x_0(self, x_0_hat: np.ndarray, variance: float) -> Sent:
         """Sends x_0 using p(x_0 | x_s), and ends the stream."""
         symbols = self._pixels.reshape(-1).astype(np.int32)
@@ -193,6 +202,7 @@ class _Sender:
             bits=self._bits | {"rounding": rounding},
             kl=tuple(self._kl),
             after=tuple(self._after),
+            errors=tuple(self._errors),
             indices=tuple(self._indices),
             noise=np.array(self._noise, np.float32).reshape(-1, *x_0_hat.shape),
         )

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class OpenedCodec:
-    """A codec, and what its files say that they were made with."""
+    """A codec, what its files say that they were made with, and the `status` of its weights."""
 
     codec: Codec
     names: Names
+    status: str
 
 
 def open_codec(job: ModelJob, schedule: str, batch_size: int, header: Header | None = None) -> OpenedCodec:
@@ -60,4 +61,6 @@ def open_codec(job: ModelJob, schedule: str, batch_size: int, header: Header | N
                 f"{path}: was fitted to other weights or settings; make it with `snakemake {path}`"
             )
     names = Names(job.study.name, job.model, job.seed, schedule, weights_hash)
-    return OpenedCodec(Codec(trained.diffusion, trained.network, code, batch_size), names)
+    return OpenedCodec(
+        Codec(trained.diffusion, trained.network, code, batch_size), names, str(provenance["status"])
+    )

@@ -172,6 +172,11 @@ def schedule_fingerprint(study: Study, model: str, schedule: str) -> str:
     )
 
 
+def coding_fingerprint(study: Study, model: str, schedule: str) -> str:
+    """What the files of a code depend on: the code, and how many test images are coded."""
+    return fingerprint("coding", schedule_fingerprint(study, model, schedule), study.compression.images)
+
+
 def chain_fingerprint(study: Study, figure: str) -> str:
     """What the chains of figures 2, 7, 8 and 9 depend on, the weights included."""
     model = study.artefacts.models_of(figure)[0]
@@ -216,8 +221,8 @@ def artefact_fingerprint(study: Study, artefact: str) -> str:
     return fingerprint(artefact, study.title, *settings)
 
 
-# The fingerprint that results carry, and the wildcard that it is of.
-_OF_RESULTS: dict[str, tuple[Callable[[Study, str], str], str]] = {
+# The fingerprint that results carry, and the wildcards that it is of.
+_OF_RESULTS: dict[str, tuple[Callable[..., str], *tuple[str, ...]]] = {
     layout.CURVE: (training_fingerprint, "model"),
     layout.SAMPLES: (sampling_fingerprint, "model"),
     layout.CHAINS: (chain_fingerprint, "figure"),
@@ -230,6 +235,7 @@ _OF_RESULTS: dict[str, tuple[Callable[[Study, str], str], str]] = {
     layout.PROGRESSIVE_ROWS: (quality_fingerprint, "model"),
     layout.RESPACED_ROWS: (respaced_fingerprint, "model"),
     layout.REFERENCE_ROWS: (reference_fingerprint, "dataset"),
+    layout.CODING_ROWS: (coding_fingerprint, "model", "schedule"),
 }
 
 
@@ -238,5 +244,5 @@ def result_fingerprint(study: Study, file: str) -> str | None:
     pattern, wildcards = layout.match(file)
     if pattern not in _OF_RESULTS:
         return None
-    of, wildcard = _OF_RESULTS[pattern]
-    return of(study, wildcards[wildcard])
+    of, *names = _OF_RESULTS[pattern]
+    return of(study, *(wildcards[name] for name in names))

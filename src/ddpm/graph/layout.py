@@ -56,9 +56,11 @@ QUALITY_ROWS = "{home}/measurements/quality/{model}/seed{seed}/sampling{sampling
 PROGRESSIVE_ROWS = "{home}/measurements/progressive/{model}/seed{seed}/sampling{sampling}.parquet"
 RESPACED_ROWS = "{home}/measurements/respaced/{model}/seed{seed}/steps{steps}.{variance}.parquet"
 LIKELIHOOD_ROWS = "{home}/measurements/likelihood/{model}/seed{seed}/{split}.parquet"
+CODING_ROWS = "{home}/measurements/coding/{model}/seed{seed}/{schedule}.parquet"
 REFERENCE_ROWS = "{home}/measurements/reference/{dataset}.parquet"
 MEASUREMENTS = frozenset(
-    {CHECKPOINT_ROWS, QUALITY_ROWS, PROGRESSIVE_ROWS, RESPACED_ROWS, LIKELIHOOD_ROWS, REFERENCE_ROWS}
+    {CHECKPOINT_ROWS, QUALITY_ROWS, PROGRESSIVE_ROWS, RESPACED_ROWS, LIKELIHOOD_ROWS, CODING_ROWS}
+    | {REFERENCE_ROWS}
 )
 
 # For `dvc metrics`, `dvc plots` and the page.

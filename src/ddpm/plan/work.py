@@ -176,6 +176,15 @@ def _schedule(study: Study, job: Job) -> Work:
     return Work(job["model"], evaluations=calls * compression.training_images)
 
 
+def _coding(study: Study, job: Job) -> Work:
+    """Test images there and back, at the times of the code."""
+    model, compression = study.model(job["model"]), study.compression
+    steps, timesteps = compression.schedules[job["schedule"]].steps, model.diffusion.timesteps
+    images = compression.coded(split_sizes(study, model.dataset)["test"])
+    latents = timesteps if steps == "all" else steps or min(timesteps, 100)
+    return Work(job["model"], evaluations=2 * images * latents)
+
+
 def _reference(study: Study, job: Job) -> Work:
     sizes = split_sizes(study, job["dataset"])
     inception = study.quality.features.kind == "inception"
@@ -238,7 +247,8 @@ RULES: Mapping[str, Rule] = {
     "respaced": Rule(_respaced, "sampling"),
     "bound": Rule(_bound, "likelihood", "bound terms"),
     "likelihood": Rule(kind="likelihood"),
-    "schedule": Rule(_schedule, "likelihood"),
+    "schedule": Rule(_schedule, "compression"),
+    "coding": Rule(_coding, "compression"),
     "features": Rule(_features, "evaluation"),
     "reference": Rule(_reference, "evaluation", "features of the data sets"),
     "quality": Rule(_quality, "evaluation"),

@@ -11,7 +11,7 @@ from ddpm.artefacts.registry import ARTEFACTS
 from ddpm.study.base import Settings
 
 # Tables that hold no numbers beside those of the paper.
-_NOT_PUBLISHED = ("comparison", "models", "fewer_steps")
+_NOT_PUBLISHED = ("comparison", "models", "fewer_steps", "compression")
 
 
 class _Chosen(Settings):

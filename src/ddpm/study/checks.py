@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ddpm.diffusion.schedule import unusable_schedule
 from ddpm.errors import did_you_mean
 from ddpm.study.base import Settings
+from ddpm.study.compression_checks import unsuitable_codes
 from ddpm.study.sampling_checks import sampling_problems
 from ddpm.study.settings import NEEDS_JUDGE, Study
 from ddpm.study.yaml_file import Keys
@@ -35,6 +36,7 @@ def problems(study: Study) -> list[tuple[Keys, str]]:
         *_missing_judge(study),
         *_judge_of_other_images(study),
         *_reused_seeds(study),
+        *unsuitable_codes(study),
     ]
 
 

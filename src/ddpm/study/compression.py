@@ -48,6 +48,13 @@ class CompressionSettings(Settings):
     training_images: Count = Field(
         100, description="Training images that the frequencies of a code are counted on."
     )
+    images: Count | None = Field(
+        None, description="Code the first so many test images for the table `compression`; null for all."
+    )
     batch_size: Annotated[int, Field(ge=1, le=65535)] = Field(
         50, description="Images in a network call; a file of fewer images has calls of so many."
     )
+
+    def coded(self, split_size: int) -> int:
+        """How many images of a test split of that size are coded."""
+        return split_size if self.images is None else min(self.images, split_size)

@@ -1,0 +1,48 @@
+"""Code test images with one code of a study, decode them, and measure bits, rate and distortion."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import logging
+
+from ddpm.commands.arguments import add_model_arguments, add_schedule_argument, model_job
+from ddpm.graph import layout
+from ddpm.graph.fingerprint import coding_fingerprint
+from ddpm.study import Study
+
+logger = logging.getLogger("ddpm")
+
+GROUP = "compress"
+EXAMPLES = ("ddpm coding config/demo.yaml --model epsilon_L_simple --schedule archive",)
+COMPUTES = True
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the verb's own arguments."""
+    add_model_arguments(parser)
+    add_schedule_argument(parser)
+
+
+def run(study: Study, arguments: argparse.Namespace) -> None:
+    """Writes the rows: of the file, of its parts, of each latent, and of other formats."""
+    name, settings = arguments.schedule, study.compression
+    job = model_job(study, arguments, functools.partial(coding_fingerprint, schedule=name))
+    path = job.output(layout.CODING_ROWS, schedule=name)
+    from ddpm.evaluation.coding import coded_scores, yardstick_scores
+    from ddpm.evaluation.coding_job import open_codec
+    from ddpm.progress import Progress
+
+    pixels = job.images("test")
+    pixels = pixels[: settings.coded(len(pixels))]
+    opened = open_codec(job, name, min(settings.batch_size, len(pixels)))
+    timesteps, title = study.model(job.model).diffusion.timesteps, f"coding {job.title} {name}"
+    calls = 2 * len(pixels) * len(opened.codec.code.schedule.times)
+    with Progress(title, calls, "image-steps") as progress:
+        scores, latents = coded_scores(opened.codec, pixels, opened.names, progress.advance)
+    about = {"status": opened.status, "weights_hash": opened.names.weights_hash}
+    rows = job.rows([*scores, *yardstick_scores(pixels)], **about)
+    for t, found in latents:
+        rows += job.rows(found, reverse_steps=timesteps - t + 1, **about)
+    job.write_rows(path, rows)
+    logger.info(f"{title}: {scores[0].value:.3f} bits/dim over {len(pixels):,} images, all as they were")
