@@ -92,10 +92,12 @@ def test_the_demo(jobs_of):
         **{
             "progressive": 1,
             "respaced": 7,
+            "schedule": 4,
+            "coding": 4,
             "bound": 6,
             "likelihood": 6,
             "neighbours": 1,
-            "table": 4,
+            "table": 5,
             "figure": 12,
             "metrics": 1,
             "index": 1,

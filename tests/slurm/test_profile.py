@@ -24,6 +24,8 @@ ON_GPU = {
     "quality",
     "progressive",
     "respaced",
+    "schedule",
+    "coding",
     "neighbours",
 }
 LOCAL = {"data", "table", "figure", "index", "metrics"}

@@ -280,7 +280,7 @@ def test_a_study_takes_over_what_it_extends():
     assert study.model("epsilon_L_simple").training.steps == 7
     assert study.model("epsilon_L_simple").training.batch_size == 64
     # null drops a table.
-    assert study.artefacts.tables == ["table2", "table4", "fewer_steps"]
+    assert study.artefacts.tables == ["table2", "table4", "fewer_steps", "compression"]
     # Local settings lie on top.
     study = child("defaults: {training: {steps: 7}}", local="defaults: {training: {steps: 8}}\n")
     assert study.model("epsilon_L_simple").training.steps == 8

@@ -36,7 +36,10 @@ LOCAL: dict[str, Any] = {
     "sampling": {"images": 12, "batch_size": 4, "batches_per_shard": 2, "progressive_columns": 3},
     "likelihood": {"batch_size": 40, "images_per_shard": 15},
     "quality": {"batch_size": 20, "kid_subsets": 2, "kid_subset_size": 6},
+    "compression": {"images": 4, "training_images": 4},
     "artefacts": {
+        # Of a network that has learned nothing, a stream of 3,072 pixels would take minutes.
+        "compression": {"schedules": ["bound"]},
         "fewer_steps": {"steps": [10, 3]},
         "figure1": {"rows": 3, "columns": 4},
         "figure2": {"t": 4},

@@ -43,6 +43,8 @@ def tiny_study() -> dict[str, Any]:
     artefacts["figure9"]["steps"] = [10, 5, 0]
     artefacts["fewer_steps"] |= {"steps": [10, 3], "variances": ["fixed_large"]}
     artefacts["figure15"] |= {"samples": 4, "neighbours": 3}
+    study["compression"] = {"images": 6, "batch_size": 4, "training_images": 10}
+    artefacts["compression"]["schedules"] = ["progressive_x1", "bound"]
     return study
 
 

@@ -42,7 +42,9 @@ FULL_SCALE = {
     "progressive": 1,
     "respaced": 6,  # 100, 50 and 10 steps with both variances; samples of all 1,000 are there
     "neighbours": 1,
-    "table": 6,
+    "table": 7,
+    "schedule": 1,
+    "coding": 1,
     "figure": 13,
     "index": 1,
     "metrics": 1,
