@@ -46,7 +46,7 @@ wildcard_constraints:
     steps=r"\d+",
     variance="fixed_large|fixed_small",
     table=r"table\d+|text_numbers|comparison|models|fewer_steps|compression",
-    figure=r"figure\d+|training_curves|checkpoints",
+    figure=r"figure\d+|training_curves|checkpoints|progressive_coding",
 
 
 include: "workflow/rules/studies.smk"

@@ -98,7 +98,7 @@ def test_the_demo(jobs_of):
             "likelihood": 6,
             "neighbours": 1,
             "table": 5,
-            "figure": 12,
+            "figure": 13,
             "metrics": 1,
             "index": 1,
         },

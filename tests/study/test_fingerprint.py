@@ -189,7 +189,7 @@ def test_every_artefact_has_inputs():
     for artefact in study.artefacts.chosen:
         assert any(artefact_inputs(study, artefact).values())
     files = artefact_files(study)
-    assert len(files) == len(set(files)) == 5 + 2 * 12
+    assert len(files) == len(set(files)) == 5 + 2 * 13
     assert len(sample_shards(study, MODEL, 0, 0)) == study.sampling.shards
     assert bound_shards(study, MODEL, 0, "test")[0].endswith("/test/shard0.parquet")
 

@@ -40,6 +40,7 @@ LOCAL: dict[str, Any] = {
     "artefacts": {
         # Of a network that has learned nothing, a stream of 3,072 pixels would take minutes.
         "compression": {"schedules": ["bound"]},
+        "progressive_coding": None,
         "fewer_steps": {"steps": [10, 3]},
         "figure1": {"rows": 3, "columns": 4},
         "figure2": {"t": 4},

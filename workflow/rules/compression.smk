@@ -26,7 +26,8 @@ rule coding:
         code=layout.SCHEDULE,
         data=model_data,
     output:
-        layout.CODING_ROWS,
+        rows=layout.CODING_ROWS,
+        pictures=layout.PICTURES,
     log:
         "{home}/logs/coding/{model}.seed{seed}.{schedule}.log",
     benchmark:

@@ -12,6 +12,7 @@ from ddpm.artefacts.figures import (
     figure15,
     interpolation,
     progressive,
+    progressive_coding,
     samples,
     training_curves,
 )
@@ -48,4 +49,5 @@ ARTEFACTS: tuple[Artefact, ...] = (
     figure15.FIGURE,
     training_curves.FIGURE,
     checkpoints.FIGURE,
+    progressive_coding.FIGURE,
 )

@@ -29,9 +29,13 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     name, settings = arguments.schedule, study.compression
     job = model_job(study, arguments, functools.partial(coding_fingerprint, schedule=name))
     path = job.output(layout.CODING_ROWS, schedule=name)
-    from ddpm.evaluation.coding import coded_scores, yardstick_scores
+    pictures = job.output(layout.PICTURES, schedule=name)
+    import numpy as np
+
+    from ddpm.evaluation.coding import WATCHED, measured_code, yardstick_scores
     from ddpm.evaluation.coding_job import open_codec
     from ddpm.progress import Progress
+    from ddpm.records.traced_files import write_arrays
 
     pixels = job.images("test")
     pixels = pixels[: settings.coded(len(pixels))]
@@ -39,10 +43,15 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     timesteps, title = study.model(job.model).diffusion.timesteps, f"coding {job.title} {name}"
     calls = 2 * len(pixels) * len(opened.codec.code.schedule.times)
     with Progress(title, calls, "image-steps") as progress:
-        scores, latents = coded_scores(opened.codec, pixels, opened.names, progress.advance)
+        found = measured_code(opened.codec, pixels, opened.names, progress.advance)
     about = {"status": opened.status, "weights_hash": opened.names.weights_hash}
-    rows = job.rows([*scores, *yardstick_scores(pixels)], **about)
-    for t, found in latents:
-        rows += job.rows(found, reverse_steps=timesteps - t + 1, **about)
+    rows = job.rows([*found.scores, *yardstick_scores(pixels)], **about)
+    for t, scores in zip(found.times, found.latents, strict=True):
+        rows += job.rows(scores, reverse_steps=timesteps - t + 1, **about)
+    arrays = {"pictures": found.pictures, "rates": found.rates, "t": np.array(found.times, np.int64)}
+    arrays["originals"] = pixels[:WATCHED]
+    write_arrays(pictures, arrays, opened.provenance | {"settings": job.settings})
     job.write_rows(path, rows)
-    logger.info(f"{title}: {scores[0].value:.3f} bits/dim over {len(pixels):,} images, all as they were")
+    logger.info(
+        f"{title}: {found.scores[0].value:.3f} bits/dim over {len(pixels):,} images, all as they were"
+    )

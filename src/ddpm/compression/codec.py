@@ -81,14 +81,24 @@ class Codec:
         self.code = code
         self.model = CodingModel(diffusion, network, code.schedule, batch_size)
 
-    def compress(self, pixels: np.ndarray, names: Names, told: Told = lambda _: None) -> Compressed:
-        """Codes images, uint8 [n, C, H, W], n > 0; `told` hears of images after each network call."""
+    def compress(
+        self, pixels: np.ndarray, names: Names, told: Told = lambda _: None, watched: int = 0
+    ) -> Compressed:
+        """Codes images.
+
+        Args:
+            pixels: uint8 [n, C, H, W], n > 0.
+            names: for the header.
+            told: called with the number of images after each network call.
+            watched: of how many of the first images what the receiver sees is kept (progressive mode).
+        """
         if self.code.mode == "archive":
             return self._archive(pixels, names, told)
         keys, sent = [checksum(image) for image in pixels], []
         for start in range(0, len(pixels), _GROUP):
             part = slice(start, start + _GROUP)
-            sent += progressive.send(self.model, self.code.codes, pixels[part], keys[part], told, 0)
+            left = max(0, watched - start)
+            sent += progressive.send(self.model, self.code.codes, pixels[part], keys[part], told, left)
         streams = [image.stream for image in sent]
         content = written(self._header(pixels, names, [len(stream) for stream in streams]), streams)
         bits = {part: sum(image.bits[part] for image in sent) for part in sent[0].bits}

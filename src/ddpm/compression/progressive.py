@@ -39,6 +39,7 @@ class Sent:
         indices: N - 1 of each step's chunks, int64 [chunks].
         noise: (x_s - mean of q) / deviation of q of each step, float32 [steps, C, H, W]; of no step where the
             image is not watched.
+        pictures: x_0-hat of each latent, uint8 [steps, C, H, W]; of no step where it is not watched.
     """
 
     stream: bytes
@@ -48,6 +49,7 @@ class Sent:
     errors: tuple[float, ...]
     indices: tuple[np.ndarray, ...]
     noise: np.ndarray
+    pictures: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +87,7 @@ def send(
         pixels: uint8 [n, C, H, W].
         image_keys: of the shared randomness, in [0, 2^32).
         told: called with the number of images after each network call.
-        watched: of how many of the first images the noise is kept; None for all.
+        watched: of how many of the first images noise and pictures are kept; None for all.
     """
     x_0 = to_model(torch.from_numpy(pixels)).numpy()
     watched = len(pixels) if watched is None else watched
@@ -157,6 +159,7 @@ class _Sender:
         self._errors: list[float] = []
         self._indices: list[np.ndarray] = []
         self._noise: list[np.ndarray] = []
+        self._pictures: list[np.ndarray] = []
 
     def send_step(
         self,
@@ -188,6 +191,8 @@ class _Sender:
     def see(self, x_0_hat: np.ndarray) -> None:
         """Notes what the receiver sees now."""
         self._errors.append(float(np.square(self._x_0 - x_0_hat).mean()))
+        if self._watched:
+            self._pictures.append(to_pixels(torch.from_numpy(x_0_hat)).numpy())
 
     def send_x_0(self, x_0_hat: np.ndarray, variance: float) -> Sent:
         """Sends x_0 using p(x_0 | x_s), and ends the stream."""
@@ -205,6 +210,7 @@ class _Sender:
             errors=tuple(self._errors),
             indices=tuple(self._indices),
             noise=np.array(self._noise, np.float32).reshape(-1, *x_0_hat.shape),
+            pictures=np.array(self._pictures, np.uint8).reshape(-1, *x_0_hat.shape),
         )
 
     def _account(self, part: str, sending: Callable[[], None]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import math
 from collections.abc import Callable, Sequence
@@ -28,6 +29,7 @@ PARTS = {
 }
 TOTAL, IDEAL, LATENTS = "coded bits", "coded ideal bits", "coded latents"
 RATE, RMSE = "coded rate", "coded RMSE"
+WATCHED = 8  # images whose pictures are kept
 # Lossless formats for comparison, each image a file of its own, by what Pillow calls them.
 YARDSTICKS: dict[str, tuple[str, dict[str, object], str]] = {
     "PNG": ("PNG", {"optimize": True}, ""),
@@ -36,9 +38,26 @@ YARDSTICKS: dict[str, tuple[str, dict[str, object], str]] = {
 }
 
 
-def coded_scores(
-    codec: Codec, pixels: np.ndarray, names: Names, told: Callable[[int], None]
-) -> tuple[list[Score], list[tuple[int, list[Score]]]]:
+@dataclasses.dataclass(frozen=True)
+class Coded:
+    """What was measured of a code.
+
+    Attributes:
+        scores: bits/dim of the whole and of each part.
+        times: t of the latents in 1..T; none in archive mode.
+        latents: of each, the rate when it had been sent (bits/dim) and the RMSE of x_0-hat (grey levels).
+        pictures: x_0-hat of each latent for the first images, uint8 [latents, images, C, H, W].
+        rates: bits/dim of each of these images when the latent had been sent, float64 [latents, images].
+    """
+
+    scores: list[Score]
+    times: list[int]
+    latents: list[list[Score]]
+    pictures: np.ndarray
+    rates: np.ndarray
+
+
+def measured_code(codec: Codec, pixels: np.ndarray, names: Names, told: Callable[[int], None]) -> Coded:
     """Codes images, decodes the file, and counts.
 
     Args:
@@ -47,23 +66,24 @@ def coded_scores(
         names: for the header.
         told: called with the number of images after each network call.
 
-    Returns:
-        bits/dim of the whole and of each part; and in progressive mode for each latent its t in 1..T, with
-        the rate when it had been sent (bits/dim) and the RMSE of x_0-hat (grey levels).
-
     Raises:
         DataError: an image did not come back to the bit.
     """
-    found = codec.compress(pixels, names, told)
+    found = codec.compress(pixels, names, told, WATCHED)
     back = codec.decompress(read(found.content, names.schedule), told=told)
     if wrong := [number for number, exact in enumerate(back.lossless) if not exact]:
         raise DataError(
             f"{names.model}, schedule {names.schedule}: images {wrong[:5]} do not come back to the bit: "
             "the network's outputs differ between two calls here; run it on one device and --threads"
         )
+    scores, watched = _bits(codec, found, pixels), found.sent[:WATCHED]
+    if not watched:
+        none = np.zeros((0, 0, *pixels.shape[1:]), np.uint8)
+        return Coded(scores, [], [], none, np.zeros((0, 0)))
     times = [t + 1 for t in codec.code.schedule.times]
-    latents = zip(times, _latent_scores(found.sent, pixels), strict=True) if found.sent else ()
-    return _bits(codec, found, pixels), list(latents)
+    pictures = np.stack([image.pictures for image in watched], axis=1)
+    rates = np.array([image.after[: len(times)] for image in watched]).T / pixels[0].size
+    return Coded(scores, times, _latent_scores(found.sent, pixels), pictures, rates)
 
 
 def _bits(codec: Codec, found: Compressed, pixels: np.ndarray) -> list[Score]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ddpm.errors import DataError, DivergedError
 from ddpm.graph import layout
@@ -17,11 +17,16 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class OpenedCodec:
-    """A codec, what its files say that they were made with, and the `status` of its weights."""
+    """A codec, what its files say that they were made with, and the provenance of its weights."""
 
     codec: Codec
     names: Names
-    status: str
+    provenance: dict[str, Any]
+
+    @property
+    def status(self) -> str:
+        """How training ended, as in `ddpm.records.status`."""
+        return str(self.provenance["status"])
 
 
 def open_codec(job: ModelJob, schedule: str, batch_size: int, header: Header | None = None) -> OpenedCodec:
@@ -61,6 +66,4 @@ def open_codec(job: ModelJob, schedule: str, batch_size: int, header: Header | N
                 f"{path}: was fitted to other weights or settings; make it with `snakemake {path}`"
             )
     names = Names(job.study.name, job.model, job.seed, schedule, weights_hash)
-    return OpenedCodec(
-        Codec(trained.diffusion, trained.network, code, batch_size), names, str(provenance["status"])
-    )
+    return OpenedCodec(Codec(trained.diffusion, trained.network, code, batch_size), names, provenance)

@@ -236,6 +236,7 @@ _OF_RESULTS: dict[str, tuple[Callable[..., str], *tuple[str, ...]]] = {
     layout.RESPACED_ROWS: (respaced_fingerprint, "model"),
     layout.REFERENCE_ROWS: (reference_fingerprint, "dataset"),
     layout.CODING_ROWS: (coding_fingerprint, "model", "schedule"),
+    layout.PICTURES: (coding_fingerprint, "model", "schedule"),
 }
 
 

@@ -50,6 +50,8 @@ RATE_DISTORTION = "{home}/likelihood/{model}/seed{seed}/{split}/rate_distortion.
 
 # Codes of Algorithms 3 and 4.
 SCHEDULE = "{home}/compression/{model}/seed{seed}/{schedule}.json"
+# What the receivers of a few images see, latent by latent.
+PICTURES = "{home}/compression/{model}/seed{seed}/{schedule}.npz"
 
 CHECKPOINT_ROWS = "{home}/measurements/checkpoints/{model}/seed{seed}/step{step}.parquet"
 QUALITY_ROWS = "{home}/measurements/quality/{model}/seed{seed}/sampling{sampling}.parquet"

@@ -49,7 +49,8 @@ _YARDSTICKS = ("PNG", "WebP", "AVIF")
 _NOTES = (
     "All in bits/dim. Bits/dim: all that the files hold of the images. Ideal: the KL of these images' "
     "latents and x_0, without what indices take more. Initial bits are returned by decoding and weigh less "
-    "with more images. Header: names, checksums, lengths. Every image was decoded and is the same to the bit.",
+    "with more images. Header: names, checksums, lengths. Every image was decoded, and is the same to the "
+    "bit.",
     "progressive: Algorithms 3 and 4, each image a stream of its own; archive: bits-back coding. Codes of "
     "`variance: optimal` take other variances than the model's bound, and may be shorter than it.",
 )
