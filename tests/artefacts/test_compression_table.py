@@ -47,14 +47,14 @@ def _folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def study_of(text=TEXT, codes=CODES):
+def study_of(text=TEXT, codes=CODES, diverged=made_up_study.DIVERGED):
     """The study with measurements of its codes, and with bounds of 5 bits/dim of the first images, then 9."""
     study = made_up_study.make(Path(), text)
     for code, values in codes.items():
         path = layout.path(layout.CODING_ROWS, study.name, model="eps_simple", seed=0, schedule=code)
         about = {"n": IMAGES, "protocol": "made up", "split": "test", "spread": 0.125}
         rows = [
-            made_up_study.row(study, "eps_simple", 0, metric, value, **about)
+            made_up_study.row(study, "eps_simple", 0, metric, value, diverged, **about)
             for metric, value in values.items()
         ]
         made_up_study.write(study, path, rows)
@@ -65,6 +65,7 @@ def study_of(text=TEXT, codes=CODES):
         terms = np.zeros((count, 100))
         terms[:, 3] = np.where(image < IMAGES, 4.0, 8.0)
         frame = pd.DataFrame({"image": image, "prior": 1.0, "terms": list(terms), "mse": list(terms)})
+        frame = frame.iloc[:0] if ("eps_simple", 0) in diverged else frame
         write_frame(shard, frame, {"settings": result_fingerprint(study, shard)})
         images += count
     return study
@@ -153,3 +154,12 @@ def test_a_code_of_more_latents_than_times():
     text = TEXT.replace("[progressive, bound]", "[long]").replace("artefacts:", codes)
     with pytest.raises(StudyError, match="101 latents, but T = 100"):
         made_up_study.make(Path(), text)
+
+
+def test_a_diverged_model_has_no_code():
+    codes = {code: {"coded bits": 0.0} for code in ("progressive", "bound")}
+    table = build_table(study_of(codes=codes, diverged={("eps_simple", 0): 3}), "compression")
+    assert table.frame["bits"].isna().all()
+    assert table.frame["code"].tolist() == ["progressive", "bound"]
+    assert "Training seed 0: diverged at step 3, so there is no code." in table.markdown
+    assert "nan" not in table.markdown

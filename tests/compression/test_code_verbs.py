@@ -18,7 +18,10 @@ from ddpm.compression.file_format import read
 from ddpm.compression.model import CodingModel
 from ddpm.compression.schedule_file import read_code
 from ddpm.data.store import read_images
+from ddpm.graph import layout
 from ddpm.network.weights import read_weights, save_weights
+from ddpm.records.measurements import read_measurements
+from ddpm.records.traced_files import read_arrays, read_provenance
 from ddpm.study import load_study
 
 TEXT = """
@@ -32,6 +35,7 @@ defaults:
   training: {steps: 60, batch_size: 16, log_every: 20, learning_rate: 0.01, warmup_steps: 1, ema_decay: 0.5}
 models:
   simple: {}
+  lost: {diffusion: {variance: learned, loss: kl}, training: {learning_rate: 1.0e+9, gradient_clip: null}}
   learned: {diffusion: {variance: learned, loss: kl}}
 likelihood: {images: 30, batch_size: 30}
 compression:
@@ -395,3 +399,44 @@ def test_schedules(folder, said):
     curve.unlink()
     assert main(["schedule", *RUN, "--schedule", "archive"]) == 2
     assert "rate_distortion.parquet" in said()
+
+
+def coding_rows(model: str, schedule: str) -> Path:
+    return layout.path(layout.CODING_ROWS, "coding", model=model, seed=0, schedule=schedule)
+
+
+@pytest.mark.parametrize("mode", ["progressive", "archive"])
+def test_coding_measures_what_compress_writes(folder, said, mode):
+    Path(STUDY).write_text(
+        Path(STUDY).read_text().replace("  batch_size: 4", f"  batch_size: 4\n  images: {COUNT}")
+    )
+    assert main(["coding", *RUN, "--threads", "1", "--schedule", mode]) == 0
+    assert f"bits/dim over {COUNT} images, all as they were" in said()
+    rows = read_measurements([coding_rows("simple", mode)])
+    assert rows["n"].unique().tolist() == [COUNT]
+    bits = rows[rows["reverse_steps"].isna()].set_index("metric")["value"]
+    parts = ["coded bits", "coded header"] + ["coded initial bits"] * (mode == "archive")
+    # The file of `compress` has the same images.
+    size = Path(f"{mode}.ddpm").stat().st_size
+    assert bits[parts].sum() * COUNT * 64 == pytest.approx(8 * size)
+    assert bits["PNG"] > 0
+    pictures = read_arrays(layout.path(layout.PICTURES, "coding", model="simple", seed=0, schedule=mode))
+    assert (pictures["originals"][:, 0] == originals()).all()
+    assert len(pictures["pictures"]) == len(pictures["t"]) == (4 if mode == "progressive" else 0)
+
+
+def test_a_model_that_diverged_has_no_code(folder, said):
+    run = [STUDY, "--model", "lost"]
+    for words in (["train"], ["bound", "--split", "train"], ["likelihood", "--split", "train"]):
+        assert main([words[0], *run, *words[1:]]) == 0
+    for mode in ("progressive", "archive"):
+        for verb in ("schedule", "coding"):
+            assert main([verb, *run, "--schedule", mode]) == 0
+        rows = read_measurements([coding_rows("lost", mode)])
+        assert rows["value"].isna().all()
+        assert rows["n"].tolist() == [0]
+        assert rows["status"].tolist()[0].startswith("diverged at step")
+        path = layout.path(layout.PICTURES, "coding", model="lost", seed=0, schedule=mode)
+        assert read_provenance(path)["status"].startswith("diverged at step")
+    assert main(["compress", *run, "--output", "lost.ddpm", "test"]) == 2
+    assert "holds no code: training diverged at step" in said()

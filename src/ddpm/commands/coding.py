@@ -5,11 +5,19 @@ from __future__ import annotations
 import argparse
 import functools
 import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ddpm.commands.arguments import add_model_arguments, add_schedule_argument, model_job
+from ddpm.errors import DivergedError
 from ddpm.graph import layout
 from ddpm.graph.fingerprint import coding_fingerprint
 from ddpm.study import Study
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ddpm.evaluation.model_job import ModelJob
 
 logger = logging.getLogger("ddpm")
 
@@ -39,7 +47,12 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
 
     pixels = job.images("test")
     pixels = pixels[: settings.coded(len(pixels))]
-    opened = open_codec(job, name, min(settings.batch_size, len(pixels)))
+    try:
+        opened = open_codec(job, name, min(settings.batch_size, len(pixels)))
+    except DivergedError as error:
+        _write_none(job, path, pictures, pixels[:0])
+        logger.info(f"coding {job.title} {name}: none: {error}")
+        return
     timesteps, title = study.model(job.model).diffusion.timesteps, f"coding {job.title} {name}"
     calls = 2 * len(pixels) * len(opened.codec.code.schedule.times)
     with Progress(title, calls, "image-steps") as progress:
@@ -55,3 +68,25 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     logger.info(
         f"{title}: {found.scores[0].value:.3f} bits/dim over {len(pixels):,} images, all as they were"
     )
+
+
+def _write_none(job: ModelJob, path: Path, pictures: Path, pixels: np.ndarray) -> None:
+    """What a model without a code has: no numbers, and no pictures."""
+    import numpy as np
+
+    from ddpm.evaluation.coding import no_code
+    from ddpm.records.traced_files import read_provenance, write_arrays
+
+    _, provenance = job.trained(job.study.likelihood)
+    curve = job.path(layout.RATE_DISTORTION, split="train")
+    status = str(read_provenance(curve).get("status", provenance["status"]))
+    about = {"status": status, "weights_hash": provenance.get("weights_hash")}
+    none = no_code(job.image_shape)
+    arrays = {
+        "pictures": none.pictures,
+        "rates": none.rates,
+        "t": np.array([], np.int64),
+        "originals": pixels,
+    }
+    write_arrays(pictures, arrays, provenance | {"settings": job.settings, "status": status})
+    job.write_rows(path, job.rows(none.scores, **about))

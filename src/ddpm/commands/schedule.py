@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ddpm.commands.arguments import add_model_arguments, add_schedule_argument, model_job
-from ddpm.errors import DataError, DivergedError, StudyError
+from ddpm.errors import DataError, StudyError
 from ddpm.graph import layout
 from ddpm.graph.fingerprint import likelihood_fingerprint, schedule_fingerprint
+from ddpm.records.status import TRAINED, is_evaluated
 from ddpm.study import Study
 
 if TYPE_CHECKING:
@@ -41,12 +42,14 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     name = arguments.schedule
     job = model_job(study, arguments, functools.partial(schedule_fingerprint, schedule=name))
     path = job.output(layout.SCHEDULE, schedule=name)
-    from ddpm.compression.schedule_file import write_code
+    from ddpm.compression.schedule_file import write_code, write_no_code
 
     trained, provenance = job.trained(study.likelihood, schedule=name)
-    if trained is None:
-        raise DivergedError(f"{job.title}: training {provenance['status']}, so there is nothing to code with")
-    curve = _curve(job, str(provenance.get("weights_hash")))
+    curve, status = _curve(job, provenance.get("weights_hash"))
+    if trained is None or not is_evaluated(status):
+        write_no_code(path, status, provenance | {"status": status})
+        logger.info(f"schedule {job.title} {name}: none, training {status}")
+        return
     code, bounds = _fitted(job, trained, curve, study.compression.schedules[name])
     write_code(path, code, provenance | {"expected_bits_per_dim_by_latents": bounds})
     expected, steps = sum(code.schedule.kl), len(code.schedule.times)
@@ -56,8 +59,8 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     )
 
 
-def _curve(job: ModelJob, weights_hash: str) -> pd.DataFrame:
-    """The model's errors and terms on the training split by t.
+def _curve(job: ModelJob, weights_hash: str | None) -> tuple[pd.DataFrame, str]:
+    """The model's errors and terms on the training split by t, and its status; no rows if it has none.
 
     Raises:
         DataError: they are missing, damaged, or not of these weights and settings.
@@ -67,9 +70,9 @@ def _curve(job: ModelJob, weights_hash: str) -> pd.DataFrame:
     path = job.path(layout.RATE_DISTORTION, split="train")
     frame, source = read_frame(path), read_provenance(path)
     wanted = (likelihood_fingerprint(job.study, job.model), weights_hash)
-    if (source.get("settings"), source.get("weights_hash")) != wanted or frame.empty:
+    if (source.get("settings"), source.get("weights_hash")) != wanted:
         raise DataError(f"{path}: not the errors of these weights; make them with `snakemake {path}`")
-    return frame.sort_values("t")
+    return frame.sort_values("t"), str(source.get("status", TRAINED))
 
 
 def _fitted(

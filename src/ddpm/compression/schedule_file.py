@@ -11,9 +11,11 @@ from typing import Any
 
 from ddpm.compression.index_code import IndexCode
 from ddpm.compression.schedule import CodingSchedule
-from ddpm.errors import DataError
+from ddpm.errors import DataError, DivergedError
 from ddpm.records.files import write_text
 from ddpm.records.reading import require_readable
+
+_NO_CODE = "no code"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,15 +60,24 @@ def write_code(path: str | Path, code: FittedCode, provenance: Mapping[str, Any]
     write_text(path, json.dumps(content, indent=1) + "\n")
 
 
+def write_no_code(path: str | Path, status: str, provenance: Mapping[str, Any]) -> None:
+    """Writes that there is no code, as `status` says (`ddpm.records.status`): nothing can be fitted."""
+    content = {_NO_CODE: status, "provenance": dict(provenance)}
+    write_text(path, json.dumps(content, indent=1) + "\n")
+
+
 def read_code(path: str | Path) -> tuple[FittedCode, dict[str, Any]]:
     """A code and its provenance.
 
     Raises:
+        DivergedError: there is no code.
         DataError: the file is missing, damaged or altered.
     """
     require_readable(path, DataError, f"no such schedule; make it with `snakemake {path}`")
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
+        if _NO_CODE in content:
+            raise DivergedError(f"{path}: holds no code: training {content[_NO_CODE]}")
         code = FittedCode(
             content["mode"],
             CodingSchedule(**{key: tuple(value) for key, value in content["schedule"].items()}),

@@ -78,12 +78,17 @@ def measured_code(codec: Codec, pixels: np.ndarray, names: Names, told: Callable
         )
     scores, watched = _bits(codec, found, pixels), found.sent[:WATCHED]
     if not watched:
-        none = np.zeros((0, 0, *pixels.shape[1:]), np.uint8)
-        return Coded(scores, [], [], none, np.zeros((0, 0)))
+        return dataclasses.replace(no_code(pixels.shape[1:]), scores=scores)
     times = [t + 1 for t in codec.code.schedule.times]
     pictures = np.stack([image.pictures for image in watched], axis=1)
     rates = np.array([image.after[: len(times)] for image in watched]).T / pixels[0].size
     return Coded(scores, times, _latent_scores(found.sent, pixels), pictures, rates)
+
+
+def no_code(shape: tuple[int, ...]) -> Coded:
+    """What is measured where training diverged or the bound is not finite: nothing of 0 images."""
+    score = Score(TOTAL, "test", math.nan, None, 0, "no code: there is no finite model")
+    return Coded([score], [], [], np.zeros((0, 0, *shape), np.uint8), np.zeros((0, 0)))
 
 
 def _bits(codec: Codec, found: Compressed, pixels: np.ndarray) -> list[Score]:

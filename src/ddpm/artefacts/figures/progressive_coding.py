@@ -46,9 +46,9 @@ class ProgressiveCodingSettings(artefact.ModelArtefactSettings):
 def _inputs(study: Study, settings: ProgressiveCodingSettings) -> Inputs:
     named = first_run(study, settings.model) | {"schedule": settings.schedule}
     return {
+        "pictures": [fill(layout.PICTURES, study, **named)],
         "rate_distortion": rate_distortion(study, settings.model),
         "rows": [fill(layout.CODING_ROWS, study, **named)],
-        "pictures": [fill(layout.PICTURES, study, **named)],
         "published": [PUBLISHED],
     }
 
@@ -127,5 +127,6 @@ FIGURE = artefact.Figure(
     paper="no such figure; its Table 4 and figure 5 show ideal code lengths",
     here="rate and distortion of {model}'s test images as Algorithm 3 sent them (code {schedule}), over the "
     "ideal curve of figure 5 and the points of Table 4; and what the receiver of the first images sees",
+    of_images=True,
     draw=_draw,
 )

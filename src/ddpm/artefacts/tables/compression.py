@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
@@ -10,7 +11,7 @@ from pydantic import Field
 from ddpm.artefacts import artefact
 from ddpm.artefacts.tables import footnotes
 from ddpm.artefacts.tables.measured_rows import cell_of, csv_frame, summaries_of
-from ddpm.artefacts.tables.measures import STANDARD_ERROR, Measure, Summary, require_runs
+from ddpm.artefacts.tables.measures import STANDARD_ERROR, Measure, Summary, require_runs, status_of
 from ddpm.artefacts.tables.table import BuiltTable, cell_trace, joined
 from ddpm.artefacts.tables.view import Cell, Column, Line, View, grouped
 from ddpm.graph import layout
@@ -86,6 +87,7 @@ def _build(study: Study, settings: CompressionTableSettings, inputs: Inputs) -> 
     for code, file in zip(codes, inputs["rows"], strict=True):
         rows = read_measurements([file])
         require_runs(rows, settings.model, [seed], [_required(_BITS)])
+        status = status_of(rows, [seed])
         found[code] = summaries_of(rows, [*_CODE.values(), *_BESIDE.values()])
     others = _other_formats(read_measurements(inputs["rows"][:1]))
     images = next(iter(found.values()))[_BITS.column].n or 0
@@ -104,8 +106,7 @@ def _build(study: Study, settings: CompressionTableSettings, inputs: Inputs) -> 
             groups=grouped(lines),
             notes=[
                 *footnotes.measured_notes(study, [settings.model]),
-                f"Training seed {seed}; the first {images:,} test images; the bound of the first "
-                f"{images_of_bound:,} of them (as NLL in Table 1, which is of more images) is {bound:.2f}.",
+                *_images_note(seed, images, images_of_bound, bound, status),
                 *_NOTES,
             ],
         ),
@@ -115,6 +116,15 @@ def _build(study: Study, settings: CompressionTableSettings, inputs: Inputs) -> 
             for column, summary in of.items()
         ),
     )
+
+
+def _images_note(seed: int, images: int, images_of_bound: int, bound: float, status: str) -> list[str]:
+    if not images:
+        return [f"Training seed {seed}: {status}, so there is no code."]
+    return [
+        f"Training seed {seed}; the first {images:,} test images; the bound of the first "
+        f"{images_of_bound:,} of them (as NLL in Table 1, which is of more images) is {bound:.2f}."
+    ]
 
 
 def _required(measure: Measure) -> Measure:
@@ -136,6 +146,8 @@ def _bound(terms: list[str], images: int) -> tuple[float, int]:
 
     frame = pd.concat([read_frame(path) for path in terms], ignore_index=True)
     frame = frame[frame["image"] < images]
+    if frame.empty:
+        return math.nan, 0
     whole = frame["prior"].to_numpy(np.float64) + np.stack(frame["terms"].to_list()).sum(
         axis=1, dtype=np.float64
     )
@@ -148,10 +160,11 @@ def _mode(study: Study, code: str) -> str:
 
 def _line(name: str, of: dict[str, Summary], bound: float) -> Line:
     latents = of.get(_LATENTS.column)
-    cells = [Cell(f"{latents.value:.0f}" if latents else "")]
+    cells = [Cell(f"{latents.value:.0f}" if latents and math.isfinite(latents.value) else "")]
     cells += [_cell(measure, of) for measure in [*_CODE.values()][1:]]
     share = of[_BITS.column].value / bound
-    return Line(name, [*cells, Cell(f"{share:.2f}"), *(_cell(measure, of) for measure in _BESIDE.values())])
+    shown = f"{share:.2f}" if math.isfinite(share) else ""
+    return Line(name, [*cells, Cell(shown), *(_cell(measure, of) for measure in _BESIDE.values())])
 
 
 def _cell(measure: Measure, of: dict[str, Summary]) -> Cell:
