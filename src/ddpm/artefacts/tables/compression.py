@@ -19,6 +19,8 @@ from ddpm.graph.dependencies import Inputs, bound_shards, fill, first_run
 from ddpm.study.base import EachOnce
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
     from ddpm.study.settings import Study
@@ -125,6 +127,33 @@ def _images_note(seed: int, images: int, images_of_bound: int, bound: float, sta
         f"Training seed {seed}; the first {images:,} test images; the bound of the first "
         f"{images_of_bound:,} of them (as NLL in Table 1, which is of more images) is {bound:.2f}."
     ]
+
+
+def files_of_the_bound(study: Study, models: Sequence[str]) -> list[str]:
+    """Measurements of the archives that take the very steps of a model's bound, if the table has them."""
+    table = study.artefacts.chosen.get("compression")
+    if not isinstance(table, CompressionTableSettings) or table.model not in models:
+        return []
+    run, schedules = first_run(study, table.model), study.compression.schedules
+    codes = [code for code in table.codes(study) if schedules[code].variance == "model"]
+    return [fill(layout.CODING_ROWS, study, **run, schedule=code) for code in codes]
+
+
+def note_of_the_bound(study: Study, files: Sequence[str]) -> list[str]:
+    """What Table 1 says of them: the NLL as the length of a file."""
+    from ddpm.records.measurements import read_measurements
+
+    notes = []
+    for file in files:
+        rows = read_measurements([file])
+        found = summaries_of(rows, [_BITS])[_BITS.column]
+        if math.isfinite(found.value):
+            notes.append(
+                f"NLL as a file: bits-back coding with the steps of {rows['model'].iloc[0]}'s bound takes "
+                f"{found.value:.2f} bits/dim for the first {found.n:,} test images "
+                f"({fill(layout.TABLE, study, table='compression')})."
+            )
+    return notes
 
 
 def _required(measure: Measure) -> Measure:

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from ddpm.artefacts import artefact
 from ddpm.artefacts.published import read_published
-from ddpm.artefacts.tables import footnotes, systems
+from ddpm.artefacts.tables import compression, footnotes, systems
 from ddpm.artefacts.tables.measured_rows import MeasuredRows, csv_frame
 from ddpm.artefacts.tables.table import BuiltTable, joined
 from ddpm.artefacts.tables.view import Column, View, grouped
@@ -38,7 +38,9 @@ class Table1Settings(artefact.RowsSettings):
 def _inputs(study: Study, settings: Table1Settings) -> Inputs:
     models = list(settings.rows.values())
     rows = quality_rows(study, models) + likelihood_rows(study, models)
-    return {"rows": rows, "reference": reference_rows(study, models), "published": [PUBLISHED]}
+    inputs = {"rows": rows, "reference": reference_rows(study, models), "published": [PUBLISHED]}
+    files = compression.files_of_the_bound(study, models)
+    return inputs | ({"files": files} if files else {})
 
 
 def _build(study: Study, settings: Table1Settings, inputs: Inputs) -> BuiltTable:
@@ -61,7 +63,10 @@ def _build(study: Study, settings: Table1Settings, inputs: Inputs) -> BuiltTable
             label_heading="Model",
             columns=[Column(name) for name in systems.HEADINGS],
             groups=grouped((group, line) for group, _, line in rows),
-            notes=footnotes.of_table(study, [ours], systems.NOTES),
+            notes=[
+                *footnotes.of_table(study, [ours], systems.NOTES),
+                *compression.note_of_the_bound(study, inputs.get("files", [])),
+            ],
         ),
         trace=joined([*ours.trace("{row}, measured here"), *systems.reference_trace(references)]),
     )
