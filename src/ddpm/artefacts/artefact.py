@@ -31,9 +31,9 @@ class OneArtefactSettings(Settings):
         raise NotImplementedError
 
     @property
-    def shown_samples(self) -> int:
-        """How many of its model's first samples it shows; 0 if it shows none."""
-        return 0
+    def shown_samples(self) -> dict[str, int]:
+        """How many of the first samples of which models it shows."""
+        return {}
 
     @property
     def shown_images(self) -> list[tuple[str, str, int]]:
@@ -118,7 +118,7 @@ class Figure(Artefact):
     Attributes:
         subject: what heads the drawing.
         paper, here: what the paper's figure shows, and this study's.
-        of_images: its first input holds images of one model, of which there are none if training diverged.
+        of_images: its inputs hold images of a model each, of which there are none if training diverged.
         draw: draws it from the study, its settings, its inputs, and the heading; raises DataError as `build`.
     """
 
@@ -151,6 +151,8 @@ class Figure(Artefact):
 
 def _words(value: object) -> str:
     """A setting as it stands in a sentence: lists as "a, b and c"."""
+    if value is None:
+        return ""
     if not isinstance(value, list):
         return str(value)
     words = [str(item) for item in value]

@@ -42,7 +42,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     from ddpm.records.traced_files import write_arrays
     from ddpm.sampling.chains import no_chains
 
-    trained, provenance = job.trained(study.sampling, sampling_seed=job.sampling)
+    trained, provenance = job.trained(study.sampling_of(job.model), sampling_seed=job.sampling)
     if trained is None:
         write_arrays(path, no_chains(figure, job.image_shape), provenance)
         logger.info(f"chain {figure}: none, training of {job.model} {provenance['status']}")
@@ -66,11 +66,11 @@ def _chains(job: ModelJob, figure: str, trained: TrainedModel) -> dict[str, np.n
     if isinstance(settings, SharedLatentsSettings):
         return chains.shared_latents(diffusion, network, shape, settings.t, settings.samples, seed)
     assert isinstance(settings, InterpolationSettings)
-    images = open_images(study, job.dataset, "test", job.device)
+    images = open_images(study, job.dataset, settings.split, job.device)
     largest = max(max(pair) for pair in settings.pairs)
     if largest >= len(images):
         raise DataError(
-            f"{study.file}: artefacts.{figure}.pairs: there is no test image {largest}, "
+            f"{study.file}: artefacts.{figure}.pairs: there is no {settings.split} image {largest}, "
             f"only 0 to {len(images) - 1}"
         )
     sources, steps = images.rows(torch.tensor(settings.pairs)), settings.steps

@@ -87,7 +87,7 @@ def _draw(job: ModelJob, step: int, status: str, title: str) -> Samples:
     from ddpm.network.execution import Execution
     from ddpm.sampling.shards import draw_shard
 
-    study, sampling = job.study, job.study.sampling
+    study, sampling = job.study, job.study.sampling_of(job.model)
     settings, fingerprint = study.model(job.model).checkpoints, training_fingerprint(study, job.model)
     execution = Execution(sampling.precision, sampling.compiled)
     trained = load_model(study, job.model, str(job.checkpoint(step)), fingerprint, job.device, execution)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from ddpm.artefacts.figures.figure15 import NeighboursSettings
+from ddpm.artefacts.figures.neighbours import NeighboursSettings
 from ddpm.errors import StudyError
 from ddpm.graph import layout
 from ddpm.graph.fingerprint import neighbours_fingerprint
@@ -18,7 +18,7 @@ COMPUTES = True
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the verb's own arguments."""
-    parser.add_argument("figure", help="the figure that shows them: figure15")
+    parser.add_argument("figure", help="the figure that shows them: figure12 or figure15")
 
 
 def run(study: Study, arguments: argparse.Namespace) -> None:
@@ -26,7 +26,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     settings = study.artefacts.chosen.get(arguments.figure)
     if not isinstance(settings, NeighboursSettings):
         raise StudyError(
-            f"{study.file}: artefacts.{arguments.figure} shows no nearest neighbours; add figure15"
+            f"{study.file}: artefacts.{arguments.figure} shows no nearest neighbours; add figure12 or figure15"
         )
     from ddpm.evaluation.model_job import figure_job
     from ddpm.evaluation.neighbours import neighbour_arrays
@@ -37,7 +37,8 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     samples, extractor = job.samples(), job.extractor()
     shown, train = samples.images[: settings.samples], job.images("train")
     batch_size = study.quality.batch_size
-    arrays = neighbour_arrays(shown, train, settings.neighbours, extractor, batch_size, job.device)
+    crop = None if settings.crop is None else (settings.crop[0], settings.crop[1], settings.crop[2])
+    arrays = neighbour_arrays(shown, train, settings.neighbours, extractor, batch_size, job.device, crop)
     about = job.about | samples.about | {"data_hash": samples.provenance.get("data_hash")}
     about |= {"hardware": hardware(job.device), "features": extractor.description}
     write_arrays(path, arrays, about)

@@ -46,9 +46,9 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     from ddpm.evaluation.protocol import PAPERS_METRICS, told
     from ddpm.evaluation.quality import ImageSet, measure_samples
 
-    title, images = f"respaced {job.title} steps {steps:,} {variance}", study.respaced_images
+    title, images = f"respaced {job.title} steps {steps:,} {variance}", study.respaced_images(job.model)
     overrides = {"steps": steps, "variance": variance, "images": images, "batches_per_shard": images}
-    settings = study.sampling.model_copy(update=overrides)
+    settings = study.sampling_of(job.model).model_copy(update=overrides)
     samples = _draw(job, settings, title)
     sets, references = [ImageSet(samples.images, "train", PAPERS_METRICS)], {"train": job.images("train")}
     note = settings.overrides(diffusion.timesteps, diffusion.variance)

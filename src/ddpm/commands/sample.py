@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(study: Study, arguments: argparse.Namespace) -> None:
     """Writes the shard; one without images if the model's training diverged."""
-    job, settings, number = model_job(study, arguments, sampling_fingerprint), study.sampling, arguments.shard
+    job, settings, number = model_job(study, arguments, sampling_fingerprint), study.sampling_of(arguments.model), arguments.shard
     if not 0 <= number < settings.shards:
         raise StudyError(f"--shard {number}: {study.file} has shards 0 to {settings.shards - 1}")
     path = job.output(layout.SAMPLES, shard=number)

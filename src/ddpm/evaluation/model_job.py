@@ -62,7 +62,7 @@ class ModelJob(Job):
     def overrides(self) -> str:
         """How the study samples the model otherwise than it was trained, in words; "" if it does not."""
         diffusion = self.study.model(self.model).diffusion
-        return self.study.sampling.overrides(diffusion.timesteps, diffusion.variance)
+        return self.study.sampling_of(self.model).overrides(diffusion.timesteps, diffusion.variance)
 
     def samples(self, *, progressive: bool = False) -> Samples:
         """The model's samples, checked to come from a model of the data that the study has now.
@@ -76,7 +76,7 @@ class ModelJob(Job):
         samples = read_samples(
             shards,
             sampling_fingerprint(self.study, self.model),
-            self.study.sampling.images,
+            self.study.sampling_of(self.model).images,
             self.image_shape,
             f"run `ddpm sample {self.study.file} --model {self.model} --seed {self.seed} --sampling "
             f"{self.sampling}` for each shard",

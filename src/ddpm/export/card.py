@@ -57,7 +57,7 @@ def model_card(job: ModelJob, provenance: dict[str, Any], folder: str) -> str:
 
 def _head(job: ModelJob, folder: str) -> list[str]:
     timesteps = job.study.model(job.model).diffusion.timesteps
-    steps = job.study.sampling.reverse_steps(timesteps)
+    steps = job.study.sampling_of(job.model).reverse_steps(timesteps)
     measured = "and measured" if steps == timesteps else f"(its samples were measured in {steps:,})"
     return [
         _FRONT,

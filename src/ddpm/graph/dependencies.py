@@ -180,7 +180,7 @@ def training_runs(study: Study, models: Iterable[str]) -> list[dict[str, Any]]:
 def sample_shards(study: Study, model: str, seed: object, sampling: object) -> list[str]:
     """All shards of one set of samples, in order."""
     run = {"model": model, "seed": seed, "sampling": sampling}
-    return [fill(layout.SAMPLES, study, **run, shard=shard) for shard in range(study.sampling.shards)]
+    return [fill(layout.SAMPLES, study, **run, shard=shard) for shard in range(study.sampling_of(model).shards)]
 
 
 def bound_shards(study: Study, model: str, seed: object, split: str) -> list[str]:
@@ -226,7 +226,8 @@ def rate_distortion(study: Study, model: str) -> list[str]:
 
 def first_shards(study: Study, model: str, images: int) -> list[str]:
     """The shards that hold so many of a model's first samples."""
-    per_shard = study.sampling.batch_size * study.sampling.batches_per_shard
+    sampling = study.sampling_of(model)
+    per_shard = sampling.batch_size * sampling.batches_per_shard
     run = first_run(study, model)
     return sample_shards(study, **run, sampling=study.sampling_seeds(model)[0])[: -(-images // per_shard)]
 

@@ -100,7 +100,7 @@ def training_job_fingerprint(study: Study, model: str, kept: Sequence[int] | Non
 
 def checkpoint_fingerprint(study: Study, model: str) -> str:
     """What the FID of a checkpoint depends on."""
-    checkpoints, sampling = study.model(model).checkpoints, study.sampling
+    checkpoints, sampling = study.model(model).checkpoints, study.sampling_of(model)
     # Of earlier versions, which had no overrides, what was measured stays current.
     overrides = [] if sampling.steps is sampling.variance is None else [sampling.steps, sampling.variance]
     return fingerprint(
@@ -124,7 +124,7 @@ def features_fingerprint(study: Study) -> str:
 def sampling_fingerprint(study: Study, model: str) -> str:
     """What a model's samples depend on, its weights included."""
     return fingerprint(
-        "sampling", model_fingerprint(study, model), study.sampling, study.keeps_progress(model)
+        "sampling", model_fingerprint(study, model), study.sampling_of(model), study.keeps_progress(model)
     )
 
 
@@ -142,8 +142,8 @@ def respaced_fingerprint(study: Study, model: str) -> str:
         model_fingerprint(study, model),
         features_fingerprint(study),
         study.quality,
-        [study.sampling.batch_size, study.sampling.precision],
-        [study.respaced_images, study.sampling_seeds(model)[0]],
+        [study.sampling_of(model).batch_size, study.sampling.precision],
+        [study.respaced_images(model), study.sampling_seeds(model)[0]],
     )
 
 

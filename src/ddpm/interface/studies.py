@@ -82,7 +82,7 @@ def _of(study: Study, project: Path, model: str | None, seed: int | None, device
     _require_data(study, project, name, seed, trained.provenance)
     title = f"{name} seed {seed}"
     network, process = trained.network.network, trained.diffusion
-    return Model(title, network, process, trained.provenance, study.sampling, study.likelihood)
+    return Model(title, network, process, trained.provenance, study.sampling_of(name), study.likelihood)
 
 
 def _require_data(study: Study, project: Path, model: str, seed: int, provenance: dict[str, object]) -> None:

@@ -62,7 +62,7 @@ def _measured(
     study: Study, model: str, device: str, share: float, progress: Progress
 ) -> tuple[float, float, str]:
     """Seconds of a training step and of a network input, and the two in words."""
-    training, calls = _training(study, model, device), study.sampling.batch_size
+    training, calls = _training(study, model, device), study.sampling_of(model).batch_size
     batch, parts = training.settings.batch_size, training.settings.gradient_clip_shards
     step = timed(lambda size: _training_steps(training, size), batch, parts, device, share)
     progress.advance()

@@ -110,7 +110,7 @@ def _memory(plan: Plan) -> str:
         "training": (["train"], lambda model: training_bytes(study, model)),
         "sampling": (
             ["sample", "checkpoint", "respaced"],
-            lambda model: _evaluation(study, model, study.sampling),
+            lambda model: _evaluation(study, model, study.sampling_of(model)),
         ),
         "likelihood": (["bound"], lambda model: _evaluation(study, model, study.likelihood)),
     }

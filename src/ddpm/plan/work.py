@@ -115,32 +115,32 @@ def _copied_weights(study: Study, job: Job) -> Work:
 def _checkpoint(study: Study, job: Job) -> Work:
     model = study.model(job["model"])
     images = model.checkpoints.images
-    evaluations = _sampling_evaluations(study, model, images)
+    evaluations = _sampling_evaluations(study, job["model"], images)
     seconds = _statistics(study, STATISTICS_OF_SET)
     return Work(job["model"], evaluations=evaluations, features=images, seconds=seconds)
 
 
 def _sample(study: Study, job: Job) -> Work:
-    model, sampling = study.model(job["model"]), study.sampling
+    model, sampling = study.model(job["model"]), study.sampling_of(job["model"])
     size = sampling.batch_size * sampling.batches_per_shard
     images = max(0, min(size, sampling.images - int(job["shard"]) * size))
     arrays = 1 + (sampling.progressive_columns if study.keeps_progress(job["model"]) else 0)
     shape = study.datasets[model.dataset].image_shape
-    evaluations = _sampling_evaluations(study, model, images)
+    evaluations = 0 if model.samples else _sampling_evaluations(study, job["model"], images)
     return Work(job["model"], evaluations=evaluations, bytes=images * math.prod(shape) * arrays)
 
 
 def _respaced(study: Study, job: Job) -> Work:
-    model, images = study.model(job["model"]), study.respaced_images
-    evaluations = _sampling_evaluations(study, model, images, int(job["steps"]))
+    images = study.respaced_images(job["model"])
+    evaluations = _sampling_evaluations(study, job["model"], images, int(job["steps"]))
     seconds = _statistics(study, STATISTICS_OF_SET)
     return Work(job["model"], evaluations=evaluations, features=images, seconds=seconds)
 
 
-def _sampling_evaluations(study: Study, model: ModelSettings, images: int, steps: int | None = None) -> int:
+def _sampling_evaluations(study: Study, model: str, images: int, steps: int | None = None) -> int:
     """Network inputs for so many finished samples, in whole batches; None: in the study's own steps."""
-    batch = study.sampling.batch_size
-    steps = study.sampling.reverse_steps(model.diffusion.timesteps) if steps is None else steps
+    sampling, batch = study.sampling_of(model), study.sampling_of(model).batch_size
+    steps = sampling.reverse_steps(study.model(model).diffusion.timesteps) if steps is None else steps
     return -(-images // batch) * batch * steps
 
 
@@ -195,16 +195,17 @@ def _reference(study: Study, job: Job) -> Work:
 
 
 def _quality(study: Study, job: Job) -> Work:
-    images = study.sampling.images
+    images = study.sampling_of(job["model"]).images
     if study.quality.features.kind == "classifier":
         images += sum(split_sizes(study, study.model(job["model"]).dataset).values())
     return Work(features=images, seconds=_statistics(study, QUALITY_STATISTICS))
 
 
 def _progressive(study: Study, job: Job) -> Work:
-    columns = study.sampling.progressive_columns
+    sampling = study.sampling_of(job["model"])
+    columns = sampling.progressive_columns
     seconds = _statistics(study, STATISTICS_OF_SET * columns)
-    return Work(features=study.sampling.images * columns, seconds=seconds)
+    return Work(features=sampling.images * columns, seconds=seconds)
 
 
 def _neighbours(study: Study, job: Job) -> Work:

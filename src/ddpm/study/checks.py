@@ -136,9 +136,17 @@ def _impossible_times(study: Study) -> Problems:
 
 def _too_few_samples(study: Study) -> Problems:
     for name, artefact in study.artefacts.chosen.items():
-        if (shown := artefact.shown_samples) > (drawn := study.sampling.images):
-            reason = f"shows {shown} samples, but sampling.images is {drawn}; show fewer or draw more"
-            yield ("artefacts", name), reason
+        for model, shown in artefact.shown_samples.items():
+            if shown > (drawn := study.sampling_of(model).images):
+                where = _sampling_key(study, model)
+                reason = f"shows {shown} samples, but {where} is {drawn}; show fewer or draw more"
+                yield ("artefacts", name), reason
+
+
+def _sampling_key(study: Study, model: str) -> str:
+    """The key that says how many samples of a model are drawn."""
+    own = study.model(model).sampling.images is not None
+    return f"models.{model}.sampling.images" if own else "sampling.images"
 
 
 def _absent_images(study: Study) -> Problems:
@@ -182,9 +190,9 @@ def _too_few_compared(study: Study) -> Problems:
     """Sets of fewer than two images, which no FID can be of."""
     reason = "is too few for FID and the other measures, which compare at least 2 images; raise it"
     judged = study.judged_models
-    if judged and study.sampling.images < 2:
-        yield ("sampling", "images"), f"{study.sampling.images} {reason}"
     for model in judged:
+        if (images := study.sampling_of(model).images) < 2:
+            yield tuple(_sampling_key(study, model).split(".")), f"{images} {reason}"
         checkpoints = study.model(model).checkpoints
         if checkpoints.images < 2:
             yield ("models", model, "checkpoints", "images"), f"{checkpoints.images} {reason}"

@@ -86,6 +86,18 @@ class SamplingSettings(Settings):
         return "; ".join(found)
 
 
+class ModelSamplingSettings(Settings):
+    """What of `sampling` is other for one model; null for that of all."""
+
+    images: Count | None = Field(None, description="Samples for each sampling seed.")
+    batch_size: Count | None = Field(None, description="Images in one network call.")
+    batches_per_shard: Count | None = Field(None, description="Batches that one job draws.")
+
+    def of(self, sampling: SamplingSettings) -> SamplingSettings:
+        """The settings of all models with those of this one."""
+        return sampling.model_copy(update=self.model_dump(exclude_none=True))
+
+
 class LikelihoodSettings(Settings):
     """The variational bound (Eq. 5) over whole splits with all T terms, in bits/dim."""
 

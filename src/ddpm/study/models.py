@@ -12,12 +12,14 @@ from ddpm.study.base import (
     Compiled,
     Count,
     EachOnce,
+    FilePath,
     Name,
     Precision,
     Seed,
     Settings,
     partial,
 )
+from ddpm.study.evaluation import ModelSamplingSettings
 from ddpm.study.pretrained import PretrainedSettings
 
 # Beyond any network that a machine holds; what is larger is a slip of the keyboard.
@@ -173,6 +175,15 @@ class ModelSettings(Settings):
     seeds: Annotated[list[Seed], EachOnce] = Field(
         [0], min_length=1, description="One training run for each seed."
     )
+    samples: FilePath | None = Field(
+        None,
+        description="Images that stand for this model's samples: an .npz file with one uint8 array "
+        "[N, H, W, 3] or [N, H, W], or a folder of PNG files in the order of their names. Nothing is trained "
+        "or sampled.",
+    )
+    sampling: ModelSamplingSettings = Field(
+        ModelSamplingSettings(), description="What of `sampling` is other for this model."
+    )
     sampling_seeds: Annotated[list[Seed] | None, EachOnce] = Field(
         None,
         min_length=1,
@@ -199,7 +210,15 @@ class ModelSettings(Settings):
             raise ValueError(f"checkpoints: evaluate: step {evaluate} is not kept; add it to `steps`")
         if self.pretrained is not None and self.weights_of is None and len(self.seeds) > 1:
             raise ValueError("seeds: published weights are one training run; give one seed")
+        if self.samples is not None:
+            self._stands_alone()
         return self
+
+    def _stands_alone(self) -> None:
+        if self.pretrained is not None:
+            raise ValueError("samples: the model has `pretrained` weights too; remove one of them")
+        if len(self.seeds) > 1 or len(self.sampling_seeds or [0]) > 1:
+            raise ValueError("samples: are one set of images; give one of `seeds` and `sampling_seeds`")
 
 
 PartialModelSettings = partial(ModelSettings)

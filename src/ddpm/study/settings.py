@@ -19,7 +19,7 @@ from ddpm.study.evaluation import LikelihoodSettings, QualitySettings, SamplingS
 from ddpm.study.models import ModelSettings, PartialModelSettings
 
 # The artefacts that show what samples are worth by the features of images: alone, or where a study names any.
-NEEDS_JUDGE = ("table1", "table2", "text_numbers", "fewer_steps", "figure10", "figure15", "checkpoints")
+NEEDS_JUDGE = ("table1", "table2", "table3", "text_numbers", "fewer_steps", "figure10", "figure12", "figure15", "checkpoints")
 _JUDGED = ("models", *NEEDS_JUDGE)
 
 
@@ -113,11 +113,18 @@ class Study(Settings):
         """
         return self.model(model).sampling_seeds or self.sampling.seeds
 
-    @property
-    def respaced_images(self) -> int:
+    def sampling_of(self, model: str) -> SamplingSettings:
+        """How a model is sampled: as all are, with what is other for it.
+
+        Raises:
+            KeyError: no such model.
+        """
+        return self.model(model).sampling.of(self.sampling)
+
+    def respaced_images(self, model: str) -> int:
         """Samples for each number of steps that the table `fewer_steps` shows."""
         table = self.artefacts.chosen.get("fewer_steps")
-        return getattr(table, "images", None) or self.sampling.images
+        return getattr(table, "images", None) or self.sampling_of(model).images
 
     @property
     def is_judged(self) -> bool:

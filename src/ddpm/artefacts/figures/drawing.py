@@ -70,9 +70,9 @@ def draw_figure(study: Study, name: str) -> Figure:
     require_current(study, (file for files in inputs.values() for file in files))
     with style.applied(families):
         if defined.of_images:
-            status = status_of(next(iter(inputs.values()))[0])
-            if not is_evaluated(status):
-                return _figure_without_images(heading, status)
+            statuses = [status_of(files[0]) for files in inputs.values()]
+            if failed := [status for status in statuses if not is_evaluated(status)]:
+                return _figure_without_images(heading, failed[0])
         return defined.draw(study, study.artefacts.chosen[name], inputs, heading)
 
 

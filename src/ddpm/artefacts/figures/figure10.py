@@ -59,7 +59,7 @@ def _draw(study: Study, settings: artefact.ModelArtefactSettings, inputs: Inputs
     label = f"this study: {model.dataset}, {features} features{_remark(rows)}"
     # On other data, with other features or in another number of steps the scores have another scale.
     data = study.datasets[model.dataset].source
-    steps = study.sampling.reverse_steps(model.diffusion.timesteps)
+    steps = study.sampling_of(settings.model).reverse_steps(model.diffusion.timesteps)
     overlaid = (data, features, steps) == ("cifar10", "inception", _PAPER_TIMESTEPS)
     return quality_figure(ours, papers, label, heading, overlaid)
 

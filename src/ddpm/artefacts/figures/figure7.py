@@ -11,6 +11,7 @@ from ddpm.artefacts import artefact
 from ddpm.artefacts.figures.grid import Grid
 from ddpm.artefacts.figures.page import Margins, Page, Resolution, resolution
 from ddpm.artefacts.figures.reading import read_images
+from ddpm.artefacts.figures.sizes import fitting_factor, reduced
 from ddpm.artefacts.figures.style import LABEL_SIZE, PAGE_WIDTH, VERMILION
 from ddpm.graph import layout
 from ddpm.graph.dependencies import Inputs, fill
@@ -52,6 +53,9 @@ def shared_latents_figure(t: np.ndarray, latents: np.ndarray, samples: np.ndarra
     panels, count, _, height, width = samples.shape
     columns = int(np.ceil(np.sqrt(count + 1)))
     rows = -(-(count + 1) // columns)
+    factor = fitting_factor(height, width, panels * columns)
+    samples, latents = reduced(samples, factor), reduced(latents, factor)
+    height, width = height // factor, width // factor
     finest = resolution(panels * columns * width, PAGE_WIDTH - (panels - 1) * _BETWEEN)
     grid = Grid(rows, columns, height, width, finest.scale, finest.gap)
     pitch = grid.width + finest.dots(_BETWEEN)

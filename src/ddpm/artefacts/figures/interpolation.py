@@ -1,9 +1,9 @@
-"""Figures 8 and 9: interpolation between two test images in latent space."""
+"""Figures 8 and 9: interpolation between two images of the data in latent space."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from pydantic import Field
@@ -13,6 +13,7 @@ from ddpm.artefacts.figures.grid import Grid
 from ddpm.artefacts.figures.page import Margins, Page, Resolution, resolution
 from ddpm.artefacts.figures.reading import read_images
 from ddpm.artefacts.figures.schematic import draw_schematic
+from ddpm.artefacts.figures.sizes import fitted
 from ddpm.artefacts.figures.style import PAGE_WIDTH
 from ddpm.graph import layout
 from ddpm.graph.dependencies import Inputs, fill
@@ -29,14 +30,15 @@ _STEP_LABELS = 0.5  # inches left of the grid of figure 9 for the numbers of ste
 
 
 class InterpolationSettings(artefact.ModelArtefactSettings):
-    """Figures 8 and 9: interpolation between test images diffused for some steps."""
+    """Figures 8 and 9: interpolation between images of the data diffused for some steps."""
 
     pairs: Annotated[list[Annotated[list[artefact.Step], Field(min_length=2, max_length=2)]], EachOnce] = (
-        Field(min_length=1, description="Pairs of indices of test images.")
+        Field(min_length=1, description="Pairs of indices of images of the split.")
     )
     steps: Annotated[list[artefact.Step], EachOnce] = Field(
         min_length=1, description="Diffusion steps before mixing; 0 mixes pixels."
     )
+    split: Literal["train", "test"] = Field("test", description="Of the data, for the pairs.")
     share_noise: bool = Field(
         True,
         description="Diffuse the sources with the same noise for each number of steps (paper: not said).",
@@ -44,8 +46,8 @@ class InterpolationSettings(artefact.ModelArtefactSettings):
 
     @property
     def shown_images(self) -> list[tuple[str, str, int]]:
-        """The test images up to the largest index."""
-        return [("pairs", "test", 1 + max(max(pair) for pair in self.pairs))]
+        """The images up to the largest index."""
+        return [("pairs", self.split, 1 + max(max(pair) for pair in self.pairs))]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +118,9 @@ def _read(path: str) -> Interpolations:
 
     arrays = read_arrays(path, "steps", "lambdas")
     images = read_images(path, sources=5, interpolations=6)
-    return Interpolations(arrays["steps"], arrays["lambdas"], images["sources"], images["interpolations"])
+    columns = len(arrays["lambdas"]) + 2
+    sources, interpolations = (fitted(images[name], columns) for name in ("sources", "interpolations"))
+    return Interpolations(arrays["steps"], arrays["lambdas"], sources, interpolations)
 
 
 def _place(page: Page, found: Interpolations, grid: Grid, finest: Resolution, left: int, top: int) -> None:
@@ -138,7 +142,7 @@ FIGURE8 = artefact.Figure(
     inputs=lambda study, settings: {"chains": [fill(layout.CHAINS, study, figure="figure8")]},
     subject="Interpolation after {steps} diffusion steps",
     paper="interpolations of CelebA-HQ 256x256 images after 500 steps of diffusion",
-    here="interpolations of test images with {model} after {steps} steps of diffusion",
+    here="interpolations of {split} images with {model} after {steps} steps of diffusion",
     of_images=True,
     draw=_draw_figure8,
 )
@@ -149,7 +153,7 @@ FIGURE9 = artefact.Figure(
     subject="Coarse-to-fine interpolation",
     paper="coarse to fine interpolations of one pair of CelebA-HQ 256x256 images, over the number of "
     "diffusion steps",
-    here="the same for test images with {model}, after {steps} steps",
+    here="the same for {split} images with {model}, after {steps} steps",
     of_images=True,
     draw=_draw_figure9,
 )

@@ -26,9 +26,9 @@ class ChainsSettings(artefact.ModelArtefactSettings):
     rows: Count
 
     @property
-    def shown_samples(self) -> int:
+    def shown_samples(self) -> dict[str, int]:
         """One for each row."""
-        return self.rows
+        return {self.model: self.rows}
 
 
 def _inputs(study: Study, settings: ChainsSettings) -> Inputs:
@@ -48,7 +48,7 @@ def _draw(study: Study, settings: ChainsSettings, inputs: Inputs, heading: str) 
     for column in range(columns - 1, -1, -every):
         page.write(grid.middle(column), grid.height + finest.dots(0.09), str(reverse_steps[column]))
     timesteps = study.model(settings.model).diffusion.timesteps
-    steps = study.sampling.reverse_steps(timesteps)
+    steps = study.sampling_of(settings.model).reverse_steps(timesteps)
     whole = f"$T = {timesteps}$" if steps == timesteps else f"{steps} in the place of $T = {timesteps}$"
     label = rf"reverse steps taken before $\hat{{\mathbf{{x}}}}_0$ was predicted, of {whole}"
     page.write(grid.width / 2, grid.height + finest.dots(0.26), label, fontsize=LABEL_SIZE)

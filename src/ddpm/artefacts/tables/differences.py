@@ -32,11 +32,11 @@ def of_measurement(study: Study, model: str, metric: str, n: int | None = None) 
     found = _of_data(study, model)
     if metric in _OF_SAMPLES:
         found += _of_features(study)
-        n = study.sampling.images if n is None else n
+        n = study.sampling_of(model).images if n is None else n
         if n != SAMPLES:
             found.append(f"{n:,} samples, not {SAMPLES:,}")
         timesteps = study.model(model).diffusion.timesteps
-        if (steps := study.sampling.reverse_steps(timesteps)) != timesteps:
+        if (steps := study.sampling_of(model).reverse_steps(timesteps)) != timesteps:
             found.append(f"samples in {steps:,} of {timesteps:,} steps")
     if metric == "IS" and study.quality.inception_splits != INCEPTION_SPLITS:
         found.append(f"IS over {study.quality.inception_splits} splits, not {INCEPTION_SPLITS}")

@@ -68,7 +68,7 @@ def _rows_file(study: Study, settings: FewerStepsSettings, steps: int, variance:
     """
     run = first_run(study, settings.model)
     sampling = study.sampling_seeds(settings.model)[0]
-    if settings.images in (None, study.sampling.images):
+    if settings.images in (None, study.sampling_of(settings.model).images):
         for model in [settings.model, *study.models]:
             if _has_weights_of(study, model, settings.model) and _drawn_so(study, model, steps, variance):
                 found = study.model(model).seeds, study.sampling_seeds(model)
@@ -84,7 +84,7 @@ def _has_weights_of(study: Study, model: str, other: str) -> bool:
 
 def _drawn_so(study: Study, model: str, steps: int, variance: str) -> bool:
     """Whether the study's samples of a model are drawn in so many evenly spaced steps with this variance."""
-    sampling, diffusion = study.sampling, study.model(model).diffusion
+    sampling, diffusion = study.sampling_of(model), study.model(model).diffusion
     own = (sampling.reverse_steps(diffusion.timesteps), sampling.variance or diffusion.variance)
     return own == (steps, variance) and (steps == diffusion.timesteps or isinstance(sampling.steps, int))
 
@@ -168,7 +168,7 @@ def _notes(
     study: Study, settings: FewerStepsSettings, found: Mapping[tuple[int, str], _Combination]
 ) -> list[str]:
     model, features = settings.model, study.quality.features
-    images = study.sampling.images if settings.images is None else settings.images
+    images = study.sampling_of(model).images if settings.images is None else settings.images
     judge = "Inception (2015-12-05)"
     if features.kind == "classifier":
         judge = f"a classifier trained on the {features.dataset} data, not Inception-v3"
