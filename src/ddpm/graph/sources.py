@@ -160,6 +160,8 @@ def split_sizes(study: Study, dataset: str) -> Mapping[str, int]:
         DataError: a folder cannot be read.
     """
     settings = study.datasets[dataset]
+    if settings.source == "lsun":
+        return {"train": settings.images or 0, "test": 0}
     if settings.source != "image_folder":
         return settings.split_sizes
     files = _files_now(settings)

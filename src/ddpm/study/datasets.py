@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from ddpm.study.base import RUNTIME_ONLY, Count, Seed, Settings, Sha256
+from ddpm.study.base import RUNTIME_ONLY, Count, FilePath, Seed, Settings, Sha256
 
 
 class DigitsSettings(Settings):
@@ -15,6 +15,8 @@ class DigitsSettings(Settings):
 
     # Channels, height, width.
     image_shape: ClassVar[tuple[int, int, int]] = (1, 8, 8)
+    has_test_images: ClassVar[bool] = True
+    reference_images: ClassVar[None] = None
 
     source: Literal["digits"]
     test_images: Annotated[int, Field(ge=10, le=1787)] = Field(
@@ -33,6 +35,8 @@ class Cifar10Settings(Settings):
 
     # Channels, height, width.
     image_shape: ClassVar[tuple[int, int, int]] = (3, 32, 32)
+    has_test_images: ClassVar[bool] = True
+    reference_images: ClassVar[None] = None
 
     source: Literal["cifar10"]
     archive: str = Field(
@@ -70,6 +74,9 @@ class Cifar10Settings(Settings):
 
 class ImageFolderSettings(Settings):
     """Square images in folders of your own; folders within them, if any, are classes."""
+
+    has_test_images: ClassVar[bool] = True
+    reference_images: ClassVar[None] = None
 
     source: Literal["image_folder"]
     train: str = Field(
@@ -121,6 +128,62 @@ class ImageFolderSettings(Settings):
         return self
 
 
+class LsunSettings(Settings):
+    """A category of LSUN from its lmdb, cut and resized as StyleGAN2's tool does; no test images."""
+
+    has_test_images: ClassVar[bool] = False
+
+    source: Literal["lsun"]
+    archive: FilePath = Field(
+        description="The unpacked folder that holds data.mdb, or the official .zip of it.",
+        json_schema_extra=RUNTIME_ONLY,
+    )
+    images: Count | None = Field(
+        None, description="The first so many sound records, in the lmdb's order of keys; null for all."
+    )
+    image_size: Annotated[int, Field(ge=4)] = Field(256, description="Height and width, pixels.")
+    # Decides what samples are compared with, not what is packed and trained on.
+    reference_images: Count | None = Field(
+        50_000,
+        description="FID compares with the first so many training images (StyleGAN2's protocol); null for "
+        "all.",
+        json_schema_extra=RUNTIME_ONLY,
+    )
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Channels, height, width."""
+        return (3, self.image_size, self.image_size)
+
+
+class CelebaHqSettings(Settings):
+    """CelebA-HQ's 30,000 faces, from files of this size or of 2, 4, 8 ... times it; no test images."""
+
+    has_test_images: ClassVar[bool] = False
+    reference_images: ClassVar[None] = None
+
+    source: Literal["celebahq"]
+    path: FilePath = Field(
+        description="A folder of images, a tar of them, or Hugging Face's parquet (a file or a folder).",
+        json_schema_extra=RUNTIME_ONLY,
+    )
+    images: Count = Field(30_000, description="Images that must be there.")
+    image_size: Annotated[int, Field(ge=4)] = Field(256, description="Height and width, pixels.")
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Channels, height, width."""
+        return (3, self.image_size, self.image_size)
+
+    @property
+    def split_sizes(self) -> dict[str, int]:
+        """Number of images of each split."""
+        return {"train": self.images, "test": 0}
+
+
 DatasetSettings = Annotated[
-    DigitsSettings | Cifar10Settings | ImageFolderSettings, Field(discriminator="source")
+    DigitsSettings | Cifar10Settings | ImageFolderSettings | LsunSettings | CelebaHqSettings,
+    Field(discriminator="source"),
 ]
+"""Each also has `image_shape`, `has_test_images`, and `reference_images`: the images that FID compares with
+are the first so many of the training split, or all (None)."""
