@@ -1,7 +1,7 @@
 # Samples in shards, and the chains of figures 2, 7, 8 and 9.
 rule sample:
     input:
-        weights,
+        sampled_from,
     output:
         layout.SAMPLES,
     log:

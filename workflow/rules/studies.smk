@@ -6,19 +6,25 @@ from snakemake.exceptions import WorkflowError
 
 from ddpm.errors import DDPMError
 from ddpm.resources import locating
-from ddpm.graph import dependencies, fingerprint, layout, receipts, sources
+from ddpm.graph import available, dependencies, fingerprint, layout, receipts, sources
 from ddpm.study import load_study
 from ddpm.study.names import require_names
 
 
 @functools.cache
 def study_in(home):
-    """The study whose results lie in `home`."""
+    """The study whose results lie in `home`, without the tables and figures that cannot be built here."""
+    return selection_in(home).study
+
+
+@functools.cache
+def selection_in(home):
+    """What of the study can be built here, and why the rest cannot."""
     study = or_workflow_error(load_study, layout.study_file(layout.study_of(home)))
     if workflow.is_main_process:
         for warning in study.warnings:
             logger.warning(f"warning: {warning}")
-    return study
+    return or_workflow_error(available.select, study)
 
 
 def study(wildcards):
@@ -30,7 +36,16 @@ def study_file(wildcards):
 
 
 def targets(home):
-    """All tables and figures of a study, its numbers for DVC, and its index page."""
+    """All tables and figures of a study, its numbers for DVC, and its index page.
+
+    Raises WorkflowError if some cannot be built; with --keep-going the others are built.
+    """
+    if selection_in(home).missing:
+        lines = "\n".join(selection_in(home).told)
+        if not workflow.execution_settings.keep_going:
+            raise WorkflowError(f"Not everything can be built here; --keep-going builds the rest.\n{lines}")
+        if workflow.is_main_process:
+            logger.warning(f"warning: left out:\n{lines}")
     others = [layout.METRICS, layout.INDEX]
     return dependencies.artefact_files(study_in(home)) + [file.format(home=home) for file in others]
 
@@ -60,8 +75,17 @@ def weights(wildcards):
     return dependencies.awaited(dependencies.weights_file(study(wildcards), wildcards.model, wildcards.seed))
 
 
+def sampled_from(wildcards):
+    """What a model's samples are drawn from: its weights; or others' samples, which stand in their place."""
+    if study(wildcards).model(wildcards.model).samples is None:
+        return weights(wildcards)
+    return or_workflow_error(available.samples_of, study(wildcards), wildcards.model)
+
+
 def artefact_inputs(wildcards, artefact):
     """What a table or figure is made of, by role."""
+    if reason := selection_in(wildcards.home).missing.get(artefact):
+        raise WorkflowError(reason)
     return dependencies.awaited_inputs(dependencies.artefact_inputs(study(wildcards), artefact))
 
 

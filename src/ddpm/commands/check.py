@@ -36,7 +36,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     logger.info(f"judge: {_judge(study)}")
     for model in study.models:
         settings = study.model(model)
-        length = f"{settings.training.steps:,} steps" if settings.pretrained is None else "not trained"
+        length = f"{settings.training.steps:,} steps" if settings.is_trained else "not trained"
         logger.info(
             f"model {model}: {length}, {len(settings.seeds)} seed(s), T = {settings.diffusion.timesteps}"
         )

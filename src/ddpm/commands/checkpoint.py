@@ -51,11 +51,11 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     if is_candidate(status, step, job.checkpoint(step)):
         samples = _draw(job, step, status, title)
         _show(job, step, samples.images)
-        sets, references = [ImageSet(samples.images, "train", PAPERS_METRICS)], {"train": job.images("train")}
+        sets = [ImageSet(samples.images, "train", PAPERS_METRICS)]
         note = f"of {len(samples.images):,} samples of the averaged weights at step {step:,}"
         with job.evaluator() as evaluator:
             name = f"{title} quality"
-            [scores] = measure_samples(samples, sets, references, evaluator, name, job.overrides)
+            [scores] = measure_samples(samples, sets, job.references, evaluator, name, job.overrides)
         scores = [score.noting(note) for score in scores]
         about, status = samples.provenance, samples.about["status"]
     else:

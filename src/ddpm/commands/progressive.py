@@ -30,9 +30,9 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
             f"{study.file} and sample again"
         )
     sets = [ImageSet(images, "train", PAPERS_METRICS) for images in samples.x0_hat]
-    references, title = {"train": job.images("train")}, f"progressive quality {job.title}"
+    title = f"progressive quality {job.title}"
     with job.evaluator() as evaluator:
-        measured = measure_samples(samples, sets, references, evaluator, title, job.overrides)
+        measured = measure_samples(samples, sets, job.references, evaluator, title, job.overrides)
     rows = (
         row
         for steps, scores in zip(samples.reverse_steps, measured, strict=True)

@@ -26,11 +26,10 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     from ddpm.evaluation.quality import ImageSet, measure_samples
 
     samples = job.samples()
-    references = {"train": job.images("train"), "test": job.images("test")}
-    sets = [ImageSet(samples.images, split, metrics) for split, metrics in METRICS_AGAINST.items()]
+    sets = [ImageSet(samples.images, split, METRICS_AGAINST[split]) for split in job.references]
     with job.evaluator() as evaluator:
         title = f"quality {job.title}"
-        measured = measure_samples(samples, sets, references, evaluator, title, job.overrides)
+        measured = measure_samples(samples, sets, job.references, evaluator, title, job.overrides)
     scores = list(itertools.chain.from_iterable(measured))
     job.write_rows(path, job.rows(scores, **samples.about))
     logger.info(f"quality {job.title}: {told(scores)}")

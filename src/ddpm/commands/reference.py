@@ -30,10 +30,9 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     settings = reference_fingerprint(study, dataset)
     job = Job(study=study, dataset=dataset, settings=settings, device=arguments.device)
     path = job.output(layout.REFERENCE_ROWS)
-    references = {"train": job.images("train"), "test": job.images("test")}
-    names, sets = zip(*reference_sets(**references), strict=True)
+    names, sets = zip(*reference_sets(**job.references), strict=True)
     with job.evaluator() as evaluator:
-        measured = measure_sets(sets, references, evaluator, f"references {dataset}", shuffle=True)
+        measured = measure_sets(sets, job.references, evaluator, f"references {dataset}", shuffle=True)
     rows = (
         row
         for name, scores in zip(names, measured, strict=True)

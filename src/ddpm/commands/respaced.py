@@ -50,10 +50,10 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     overrides = {"steps": steps, "variance": variance, "images": images, "batches_per_shard": images}
     settings = study.sampling_of(job.model).model_copy(update=overrides)
     samples = _draw(job, settings, title)
-    sets, references = [ImageSet(samples.images, "train", PAPERS_METRICS)], {"train": job.images("train")}
+    sets = [ImageSet(samples.images, "train", PAPERS_METRICS)]
     note = settings.overrides(diffusion.timesteps, diffusion.variance)
     with job.evaluator() as evaluator:
-        [scores] = measure_samples(samples, sets, references, evaluator, f"{title} quality", note)
+        [scores] = measure_samples(samples, sets, job.references, evaluator, f"{title} quality", note)
     job.write_rows(path, job.rows(scores, **samples.about))
     logger.info(f"{title}: {told(scores)}")
 

@@ -75,6 +75,13 @@ class Job:
         """The images of a split, uint8 [n, C, H, W]; errors as for `ddpm.data.store.read_images`."""
         return read_images(self.study, self.dataset, split)
 
+    @functools.cached_property
+    def references(self) -> dict[str, np.ndarray]:
+        """What samples are compared with, by split: its images, of the training split the first so many."""
+        settings = self.study.datasets[self.dataset]
+        found = {"train": self.images("train")[: settings.reference_images]}
+        return found | ({"test": self.images("test")} if settings.has_test_images else {})
+
     def path(self, pattern: str, **names: object) -> Path:
         """A pattern of `ddpm.graph.layout` filled in for this job."""
         return layout.path(pattern, self.study.name, **self.names, **names)

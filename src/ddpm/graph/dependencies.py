@@ -74,8 +74,17 @@ def chain_inputs(study: Study, figure: str) -> list[str]:
 
 
 def weights_file(study: Study, model: str, seed: object) -> str:
-    """The weights of a training run that are evaluated: trained, chosen, imported, or another model's."""
+    """The weights of a training run that are evaluated: trained, chosen, imported, or another model's.
+
+    Raises:
+        StudyError: others' samples stand in the model's place.
+    """
     settings = study.model(model)
+    if settings.samples is not None:
+        raise StudyError(
+            f"{study.file}: models.{model}: others' samples (`samples`) stand in its place, so it has no "
+            "weights; name another model"
+        )
     if settings.weights_of is not None:
         return weights_file(study, settings.weights_of, seed)
     pattern = layout.WEIGHTS if settings.checkpoints.evaluate == "last" else layout.CHOSEN
@@ -205,11 +214,13 @@ def quality_rows(study: Study, models: Iterable[str]) -> list[str]:
 
 
 def likelihood_rows(study: Study, models: Iterable[str]) -> list[str]:
-    """Measurements of the bound of all training runs of the models, on both splits."""
+    """Measurements of the bound of all training runs of the models, on the splits that there are."""
+    with_weights = [name for name in dict.fromkeys(models) if study.model(name).samples is None]
     return [
         fill(layout.LIKELIHOOD_ROWS, study, **run, split=split)
-        for run in training_runs(study, dict.fromkeys(models))
+        for run in training_runs(study, with_weights)
         for split in ("test", "train")
+        if split == "train" or study.datasets[study.model(run["model"]).dataset].has_test_images
     ]
 
 

@@ -69,6 +69,8 @@ def weights_fingerprint(study: Study, model: str) -> str:
     settings = study.model(model)
     if settings.weights_of is not None:
         return weights_fingerprint(study, settings.weights_of)
+    if settings.samples is not None:
+        return fingerprint("samples", settings.samples)
     if settings.pretrained is not None:
         return fingerprint("pretrained", settings.network, settings.diffusion, settings.pretrained)
     if settings.checkpoints.evaluate == "last":
@@ -110,6 +112,7 @@ def checkpoint_fingerprint(study: Study, model: str) -> str:
         study.quality,
         [sampling.batch_size, sampling.precision, *overrides],
         [checkpoints.images, checkpoints.seed],
+        *_compared_with(study, study.model(model).dataset),
     )
 
 
@@ -131,8 +134,18 @@ def sampling_fingerprint(study: Study, model: str) -> str:
 def quality_fingerprint(study: Study, model: str) -> str:
     """What a model's quality measurements depend on, its samples included."""
     return fingerprint(
-        "quality", sampling_fingerprint(study, model), features_fingerprint(study), study.quality
+        "quality",
+        sampling_fingerprint(study, model),
+        features_fingerprint(study),
+        study.quality,
+        *_compared_with(study, study.model(model).dataset),
     )
+
+
+def _compared_with(study: Study, dataset: str) -> list[int]:
+    """How many training images samples are compared with, where these are not all."""
+    images = study.datasets[dataset].reference_images
+    return [] if images is None else [images]
 
 
 def respaced_fingerprint(study: Study, model: str) -> str:
@@ -144,6 +157,7 @@ def respaced_fingerprint(study: Study, model: str) -> str:
         study.quality,
         [study.sampling_of(model).batch_size, study.sampling.precision],
         [study.respaced_images(model), study.sampling_seeds(model)[0]],
+        *_compared_with(study, study.model(model).dataset),
     )
 
 
@@ -193,7 +207,11 @@ def chain_fingerprint(study: Study, figure: str) -> str:
 def reference_fingerprint(study: Study, dataset: str) -> str:
     """What the reference rows of a data set depend on."""
     return fingerprint(
-        "reference", dataset_fingerprint(study, dataset), features_fingerprint(study), study.quality
+        "reference",
+        dataset_fingerprint(study, dataset),
+        features_fingerprint(study),
+        study.quality,
+        *_compared_with(study, dataset),
     )
 
 

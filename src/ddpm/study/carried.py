@@ -53,7 +53,7 @@ def carried_settings(study: Study, model: str) -> dict[str, Any]:
         "network": _plain(settings.network),
         "diffusion": _plain(settings.diffusion),
     }
-    trained = {"training": _plain(settings.training)} if settings.pretrained is None else {}
+    trained = {"training": _plain(settings.training)} if settings.is_trained else {}
     return {MODEL_SETTINGS: content | trained}
 
 

@@ -9,7 +9,7 @@ from ddpm.errors import did_you_mean
 from ddpm.study.base import Settings
 from ddpm.study.compression_checks import unsuitable_codes
 from ddpm.study.sampling_checks import sampling_problems
-from ddpm.study.settings import NEEDS_JUDGE, Study
+from ddpm.study.settings import NEEDS_JUDGE, OF_SAMPLES, Study
 from ddpm.study.yaml_file import Keys
 
 Problems = Iterator[tuple[Keys, str]]
@@ -32,6 +32,8 @@ def problems(study: Study) -> list[tuple[Keys, str]]:
         *_absent_images(study),
         *_repeated_rows(study),
         *_untrained_models(study),
+        *_samples_without_weights(study),
+        *_unsuitable_crops(study),
         *_too_few_compared(study),
         *_missing_judge(study),
         *_judge_of_other_images(study),
@@ -72,6 +74,8 @@ def _unusable_weights(study: Study) -> Problems:
 def _unusable(study: Study, name: str, source: str) -> str:
     """Why a model cannot use the weights of another; "" if it can."""
     model, other = study.model(name), study.model(source)
+    if other.samples is not None:
+        return f"{source} has others' samples (`samples`) and no weights; name another model"
     if source == name:
         return "a model cannot take its own weights; name another, or remove `pretrained`"
     if other.weights_of is not None:
@@ -179,11 +183,35 @@ def _repeated_rows(study: Study) -> Problems:
 
 def _untrained_models(study: Study) -> Problems:
     """Curves over training of models that are not trained here."""
-    reason = "is not trained (`pretrained`), so there is no training to show; remove it"
+    reason = "is not trained (`pretrained` or `samples`), so there is no training to show; remove it"
     for name in [name for name in study.artefacts.chosen if name in ("training_curves", "checkpoints")]:
         for model in study.artefacts.models_of(name):
-            if study.model(model).pretrained is not None:
+            if not study.model(model).is_trained:
                 yield ("artefacts", name, "models"), f"{model} {reason}"
+
+
+def _samples_without_weights(study: Study) -> Problems:
+    """Tables and figures of a model's weights, where others' samples stand in its place."""
+    reason = "has others' samples (`samples`) and no weights, which this asks for; name another model"
+    for name in [name for name in study.artefacts.chosen if name not in OF_SAMPLES]:
+        for model in study.artefacts.models_of(name):
+            if study.model(model).samples is not None:
+                yield ("artefacts", name), f"{model} {reason}"
+
+
+def _unsuitable_crops(study: Study) -> Problems:
+    """Squares beyond the images, or for a classifier that takes whole images alone."""
+    for name, artefact in study.artefacts.chosen.items():
+        if (crop := getattr(artefact, "crop", None)) is None:
+            continue
+        keys = ("artefacts", name, "crop")
+        model = study.model(study.artefacts.models_of(name)[0])
+        _, height, width = study.datasets[model.dataset].image_shape
+        top, left, size = crop
+        if not size or max(top + size, left + size) > min(height, width):
+            yield keys, f"{crop} (top, left, size) does not lie within {height}x{width} pixels; change it"
+        if study.quality.features.kind == "classifier":
+            yield keys, "the classifier of quality.features takes whole images alone; use Inception, or null"
 
 
 def _too_few_compared(study: Study) -> Problems:

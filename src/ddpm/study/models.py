@@ -216,6 +216,11 @@ class ModelSettings(Settings):
         return None if self.pretrained is None else self.pretrained.model
 
     @property
+    def is_trained(self) -> bool:
+        """Whether it is trained here: it has neither others' weights nor others' samples."""
+        return self.pretrained is None and self.samples is None
+
+    @property
     def candidates(self) -> list[int]:
         """Steps whose weights `checkpoints.evaluate: minimum_fid` compares: those kept and the last."""
         return [*self.checkpoints.steps, self.training.steps]

@@ -21,6 +21,11 @@ from ddpm.study.models import ModelSettings, PartialModelSettings
 # The artefacts that show what samples are worth by the features of images: alone, or where a study names any.
 NEEDS_JUDGE = ("table1", "table2", "table3", "text_numbers", "fewer_steps", "figure10", "figure12", "figure15", "checkpoints")
 _JUDGED = ("models", *NEEDS_JUDGE)
+# The artefacts that samples alone suffice for; all others ask for a model's weights.
+OF_SAMPLES = (
+    *("models", "table2", "table3", "comparison", "figure1", "figure3", "figure4"),
+    *(f"figure{number}" for number in (11, 12, 13, 15, 16, 17, 18, 19)),
+)
 
 
 class Study(Settings):
@@ -142,7 +147,7 @@ class Study(Settings):
 
     def _compares_checkpoints(self, model: str) -> bool:
         settings = self.model(model)
-        return settings.pretrained is None and settings.checkpoints.evaluate == "minimum_fid"
+        return settings.is_trained and settings.checkpoints.evaluate == "minimum_fid"
 
     def keeps_progress(self, model: str) -> bool:
         """True if an artefact shows the model's x0-hat over the reverse process (figures 6, 10, 14)."""

@@ -12,6 +12,8 @@ SAMPLES = 50_000
 SPLIT_SIZES = {"train": 50_000, "test": 10_000}
 INCEPTION_SPLITS = 10
 TIMESTEPS = 1000
+# Of the LSUN images of Table 3: height, width.
+LSUN_SIZE = (256, 256)
 
 _OF_SAMPLES = ("IS", "FID", "KID", "precision", "recall")
 _PUBLISHED = ("IS", "FID")
@@ -40,6 +42,33 @@ def of_measurement(study: Study, model: str, metric: str, n: int | None = None) 
             found.append(f"samples in {steps:,} of {timesteps:,} steps")
     if metric == "IS" and study.quality.inception_splits != INCEPTION_SPLITS:
         found.append(f"IS over {study.quality.inception_splits} splits, not {INCEPTION_SPLITS}")
+    return found
+
+
+def of_lsun(study: Study, model: str, n: int | None) -> list[str]:
+    """What differs from how the paper measured FID on LSUN (Table 3), in words.
+
+    Args:
+        study: the study.
+        model: the model that was measured.
+        n: number of samples.
+    """
+    name = study.model(model).dataset
+    settings = study.datasets[name]
+    found = []
+    if settings.source != "lsun":
+        found.append(f"data {name}, not LSUN")
+    elif settings.image_shape[1:] != LSUN_SIZE:
+        found.append(f"images of {settings.image_size} pixels, not {LSUN_SIZE[0]}")
+    elif settings.reference_images != SAMPLES:
+        found.append(f"not against the first {SAMPLES:,} training images")
+    found += _of_features(study)
+    if n is not None and n != SAMPLES:
+        found.append(f"{n:,} samples, not {SAMPLES:,}")
+    if study.model(model).samples is None:
+        timesteps = study.model(model).diffusion.timesteps
+        if (steps := study.sampling_of(model).reverse_steps(timesteps)) != TIMESTEPS:
+            found.append(f"samples in {steps:,} steps, not {TIMESTEPS:,}")
     return found
 
 

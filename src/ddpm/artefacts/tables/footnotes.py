@@ -17,7 +17,7 @@ PUBLISHED_NOTE = (
     "Published: the paper's numbers, on CIFAR-10 (32x32, colour); its own IS and FID are of 50,000 samples "
     "with Inception-v3 features. They are of one training run each, at its checkpoint of minimum FID."
 )
-_SPREAD_NOTE = (
+SPREAD_NOTE = (
     "Measured values are means over training and sampling seeds, never the best of them. ± of IS: standard "
     "deviation over the splits of the samples, as in the paper. ± of FID: standard deviation over sampling "
     "seeds, where there are several. [±]: standard deviation over training seeds, where there are several."
@@ -48,8 +48,8 @@ def of_table(
         *([_comparability_note(study, models)] if study.is_judged else []),
         *dict.fromkeys(note for ours in measured for note in fewer_note(ours.fewer)),
         *own,
-        _SPREAD_NOTE,
-        *dict.fromkeys(note for ours in measured for note in _protocol_notes(ours)),
+        SPREAD_NOTE,
+        *dict.fromkeys(note for ours in measured for note in protocol_notes(ours)),
     ]
 
 
@@ -62,12 +62,14 @@ def data_of(study: Study, models: Iterable[str]) -> str:
 def measured_notes(study: Study, models: Sequence[str]) -> list[str]:
     """What was trained, on what, for how long; which weights were evaluated; what was not trained."""
     models = list(dict.fromkeys(models))
-    trained = [model for model in models if study.model(model).pretrained is None]
+    trained = [model for model in models if study.model(model).is_trained]
     steps = sorted({study.model(model).training.steps for model in trained})
     length = " to ".join(f"{n:,}" for n in dict.fromkeys([*steps[:1], *steps[-1:]]))
-    timesteps = " or ".join(f"{t:,}" for t in sorted({study.model(m).diffusion.timesteps for m in models}))
-    of_training = f"{length} training steps, " if steps else ""
-    measured = f"Measured here: {data_of(study, models)}; {of_training}T = {timesteps}."
+    sampled = [study.model(model) for model in models if study.model(model).samples is None]
+    timesteps = " or ".join(f"{t:,}" for t in sorted({model.diffusion.timesteps for model in sampled}))
+    of_training = f"{length} training steps" if steps else ""
+    parts = [data_of(study, models), ", ".join(filter(None, [of_training, f"T = {timesteps}" * bool(sampled)]))]
+    measured = f"Measured here: {'; '.join(filter(None, parts))}."
     return [measured, *_evaluated(study, trained), *_not_trained(study, models)]
 
 
@@ -76,6 +78,8 @@ def _evaluated(study: Study, trained: Sequence[str]) -> list[str]:
     ways: dict[str, list[str]] = {}
     for model in trained:
         ways.setdefault(_evaluated_weights(study.model(model)), []).append(model)
+    if not trained:
+        return []
     if len(ways) == 1:
         return [f"Evaluated: {next(iter(ways))}."]
     return [f"Evaluated ({', '.join(names)}): {way}." for way, names in ways.items()]
@@ -99,6 +103,8 @@ def _not_trained(study: Study, models: Sequence[str]) -> list[str]:
     notes = []
     for model in models:
         source = study.model(model).pretrained
+        if (samples := study.model(model).samples) is not None:
+            notes.append(f"{model} was neither trained nor sampled here: its samples are those of {samples}.")
         if source is None:
             continue
         if source.model is not None:
@@ -153,7 +159,7 @@ def fewer_note(numbers: Sequence[tuple[str, str]]) -> list[str]:
     return [f"{FEWER} Of fewer images than the paper's ({which}).{tendency}"]
 
 
-def _protocol_notes(ours: MeasuredRows) -> list[str]:
+def protocol_notes(ours: MeasuredRows) -> list[str]:
     """One note for each way of measuring: metrics, number of images, protocol."""
     import pandas as pd
 

@@ -49,7 +49,7 @@ class MeasuredRows:
         self.statuses: dict[str, str] = {}
         for row, model in self.models.items():
             of_model, seeds = rows[rows["model"] == model], study.model(model).seeds
-            require_runs(of_model, model, seeds, measures)
+            require_runs(of_model, model, seeds, [m for m in measures if _can_have(study, model, m)])
             self.summaries[row] = summaries_of(of_model, measures)
             self.statuses[row] = status_of(of_model, seeds)
 
@@ -60,6 +60,8 @@ class MeasuredRows:
     def shown_status(self, row: str) -> str:
         """How the training of a row's model ended, or that it was not trained here."""
         settings = self.study.model(self.models[row])
+        if settings.samples is not None:
+            return "others' samples"
         published = settings.pretrained is not None and settings.weights_of is None
         return "published weights" if published else self.statuses[row]
 
@@ -116,6 +118,14 @@ class MeasuredRows:
             for row, summaries in self.summaries.items()
             for column, s in summaries.items()
         ]
+
+
+def _can_have(study: Study, model: str, measure: Measure) -> bool:
+    """Whether there can be such a number: no bound of samples alone, none on test images that are not there."""
+    settings = study.model(model)
+    if settings.samples is not None and not measure.of_samples:
+        return False
+    return measure.split != "test" or study.datasets[settings.dataset].has_test_images
 
 
 def summaries_of(rows: pd.DataFrame, measures: Sequence[Measure]) -> dict[str, Summary]:

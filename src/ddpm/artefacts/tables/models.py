@@ -85,7 +85,7 @@ def _with_training(ours: MeasuredRows, model: str, row: Row) -> Row:
     """A row with the length of training and the training seeds."""
     group, fields, line = row
     settings = ours.study.model(model)
-    steps = settings.training.steps if settings.pretrained is None else None
+    steps = settings.training.steps if settings.is_trained else None
     seeds = ours.seeds(model)
     added: dict[str, Any] = {"training_steps": steps}
     cells = [Cell("" if steps is None else f"{steps:,}"), Cell(", ".join(map(str, seeds)))]

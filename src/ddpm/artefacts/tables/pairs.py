@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ddpm.artefacts.published import Published, PublishedNumber
-from ddpm.artefacts.tables import differences, measures, table4, text_numbers
+from ddpm.artefacts.tables import differences, measures, table3, table4, text_numbers
 from ddpm.artefacts.tables.measured_rows import MeasuredRows
 from ddpm.artefacts.tables.measures import Measure, Summary
 from ddpm.artefacts.tables.verdict import Compared
@@ -45,6 +45,8 @@ def compared_numbers(study: Study, inputs: Inputs, published: Published) -> list
             found += _of_table4(study, published, inputs["rate_distortion"][0])
         elif item == "text_numbers":
             found += _of_text(study, published, rows)
+        elif item == "table3":
+            found += _of_table3(study, published, rows)
         else:
             found += _of_quality_table(study, published, rows, item)
     return _marking_repeats(found)
@@ -63,6 +65,17 @@ def _of_quality_table(
             name = measure.metric if measure.split is None else f"{measure.metric} ({measure.split})"
             others = published.reproductions(number)
             yield _measured(ours, item, row, measure, number, label, name, others)
+
+
+def _of_table3(study: Study, published: Published, rows: pd.DataFrame) -> Iterator[Compared]:
+    models = study.artefacts.chosen["table3"].rows  # type: ignore[attr-defined]
+    ours = MeasuredRows(study, rows, models, (measures.FID,))
+    for cell in models:
+        row, category = table3.CELLS[cell]
+        number = published.number("table3", row, "FID", group=category)
+        label = f"LSUN {category}: {number.label}"
+        pair = _measured(ours, "table3", cell, measures.FID, number, label, "FID", [])
+        yield dataclasses.replace(pair, differs=differences.of_lsun(study, models[cell], pair.n), fewer="")
 
 
 def _of_text(study: Study, published: Published, rows: pd.DataFrame) -> Iterator[Compared]:
