@@ -43,9 +43,9 @@ FULL_SCALE = {
     "respaced": 6,  # 100, 50 and 10 steps with both variances; samples of all 1,000 are there
     "neighbours": 1,
     "table": 7,
-    "schedule": 1,
-    "coding": 1,
-    "figure": 13,
+    "schedule": 4,
+    "coding": 4,
+    "figure": 14,
     "index": 1,
     "metrics": 1,
     "all": 1,
