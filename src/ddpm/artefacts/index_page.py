@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import base64
+import io
 import os
 from html import escape
 from pathlib import Path
+
+from PIL import Image
 
 from ddpm.artefacts.artefact import Artefact, Figure
 from ddpm.artefacts.page_header import page_header
 from ddpm.artefacts.tables.html import body_of, text, to_page
 from ddpm.graph import layout
+from ddpm.graph.available import select
 from ddpm.study import Study
 
 _PAPER = "Denoising Diffusion Probabilistic Models (Ho, Jain, Abbeel, 2020)"
+# Bytes; of the demo none is larger.
+_LARGEST_PNG = 2**19
 _TABLE_FILES = {
     "CSV": layout.TABLE,
     "Markdown": layout.TABLE_MARKDOWN,
@@ -33,7 +39,7 @@ def index_page(study: Study) -> str:
         DataError: a file with the best numbers or their origin is damaged.
         OSError: a table's page or a figure cannot be read.
     """
-    shown = study.artefacts.definitions
+    shown, missing = study.artefacts.definitions, select(study).missing
     links = "\n".join(f'<a href="#{artefact.name}">{text(_title(study, artefact))}</a>' for artefact in shown)
     body = [
         f"<h1>{escape(study.title)}</h1>",
@@ -42,9 +48,25 @@ def index_page(study: Study) -> str:
         "others were measured here, and each table's trace lists the measurements behind its numbers.</p>",
         page_header(study),
         f"<nav>\n{links}\n</nav>",
-        *(_figure(study, found) if isinstance(found, Figure) else _table(study, found) for found in shown),
+        *(_section(study, found, missing.get(found.name, "")) for found in shown),
     ]
     return to_page(study.title, "\n".join(body))
+
+
+def _section(study: Study, artefact: Artefact, reason: str) -> str:
+    """A table or figure; where it is not built, why it cannot be, or the command that builds it."""
+    is_figure = isinstance(artefact, Figure)
+    pattern = layout.FIGURE_PNG if is_figure else layout.TABLE
+    names = {"figure" if is_figure else "table": artefact.name}
+    target = layout.path(pattern, study.name, **names)
+    shown = target if is_figure else layout.path(layout.TABLE_HTML, study.name, **names)
+    if shown.exists():
+        return _figure(study, artefact) if isinstance(artefact, Figure) else _table(study, artefact)
+    how = f"run <code>{escape(f'snakemake {target.as_posix()}')}</code>"
+    return (
+        f'<div id="{artefact.name}">\n<h2>{text(_title(study, artefact))}</h2>\n'
+        f'<p class="missing">Not built yet: {escape(reason) or how}.</p>\n</div>'
+    )
 
 
 def _title(study: Study, artefact: Artefact) -> str:
@@ -59,10 +81,6 @@ def _files(study: Study) -> str:
 
 def _table(study: Study, table: Artefact) -> str:
     page = layout.path(layout.TABLE_HTML, study.name, table=table.name)
-    if not page.exists():
-        return _missing(
-            _title(study, table), table.name, layout.path(layout.TABLE, study.name, table=table.name)
-        )
     links = ", ".join(
         f'<a href="{_href(study, layout.path(pattern, study.name, table=table.name))}">{words}</a>'
         for words, pattern in _TABLE_FILES.items()
@@ -73,17 +91,14 @@ def _table(study: Study, table: Artefact) -> str:
 
 def _figure(study: Study, figure: Figure) -> str:
     png = layout.path(layout.FIGURE_PNG, study.name, figure=figure.name)
-    if not png.exists():
-        return _missing(_title(study, figure), figure.name, png)
     words = figure.caption(study)
-    image = base64.b64encode(png.read_bytes()).decode("ascii")
     links = ", ".join(
         f'<a href="{_href(study, layout.path(pattern, study.name, figure=figure.name))}">{words}</a>'
         for words, pattern in _FIGURE_FILES.items()
     )
     return (
         f'<figure id="{figure.name}">\n<h2>{text(_title(study, figure))}</h2>\n'
-        f'<img src="data:image/png;base64,{image}" alt="{escape(words)}">\n'
+        f'<img src="{_embedded(png)}" alt="{escape(words)}">\n'
         f"<figcaption>{text(words)}</figcaption>\n{_beside(links)}\n</figure>"
     )
 
@@ -93,12 +108,14 @@ def _beside(links: str) -> str:
     return f"<details><summary>Files</summary>Beside this page: {links}.</details>"
 
 
-def _missing(title: str, name: str, target: Path) -> str:
-    command = escape(f"snakemake {target.as_posix()}")
-    return (
-        f'<div id="{name}">\n<h2>{text(title)}</h2>\n'
-        f'<p class="missing">Not built yet: run <code>{command}</code>.</p>\n</div>'
-    )
+def _embedded(png: Path) -> str:
+    """A figure's image as a URL; one of many large photographs as WebP, so that the page stays small."""
+    content, kind = png.read_bytes(), "png"
+    if len(content) > _LARGEST_PNG:
+        with Image.open(png) as image, io.BytesIO() as smaller:
+            image.convert("RGB").save(smaller, "WEBP", quality=90)
+            content, kind = smaller.getvalue(), "webp"
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
 def _href(study: Study, path: Path) -> str:

@@ -7,6 +7,7 @@ import json
 import logging
 
 from ddpm.graph import layout
+from ddpm.graph.available import select
 from ddpm.graph.dependencies import metrics_inputs
 from ddpm.study import Study
 
@@ -27,7 +28,7 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     from ddpm.evaluation.made_from import made_from
     from ddpm.records.files import write_text
 
-    inputs = metrics_inputs(study)
+    inputs = metrics_inputs(study := select(study).study)
     require_current(study, (file for files in inputs.values() for file in files))
     numbers = metrics.metrics(inputs["rows"])
     contents = {

@@ -189,7 +189,9 @@ def training_runs(study: Study, models: Iterable[str]) -> list[dict[str, Any]]:
 def sample_shards(study: Study, model: str, seed: object, sampling: object) -> list[str]:
     """All shards of one set of samples, in order."""
     run = {"model": model, "seed": seed, "sampling": sampling}
-    return [fill(layout.SAMPLES, study, **run, shard=shard) for shard in range(study.sampling_of(model).shards)]
+    return [
+        fill(layout.SAMPLES, study, **run, shard=shard) for shard in range(study.sampling_of(model).shards)
+    ]
 
 
 def bound_shards(study: Study, model: str, seed: object, split: str) -> list[str]:

@@ -18,7 +18,6 @@ from ddpm.plan.jobs import Job
 from ddpm.plan.network_cost import FLOAT_BYTES, model_cost
 from ddpm.resources.registry import FOLDER, read_registry
 from ddpm.study import Study
-from ddpm.study.models import ModelSettings
 
 # Seconds that starting a job and reading its files take, and what else some do: rough, and small beside
 # what is counted. Inception's statistics: FID's eigenvalues and covariance, KID, precision and recall.

@@ -33,7 +33,9 @@ def given_shard(path: str, shape: tuple[int, int, int], first: int, last: int) -
     Raises:
         DataError: it is missing or damaged, holds fewer images, or images of another shape.
     """
-    images = _of_folder(path, shape, first, last) if Path(path).is_dir() else _of_npz(path, shape, first, last)
+    images = (
+        _of_folder(path, shape, first, last) if Path(path).is_dir() else _of_npz(path, shape, first, last)
+    )
     none = np.zeros((0, last - first, *shape), np.uint8)
     return Shard(images, np.arange(first, last), none, np.zeros(0, np.int64))
 
@@ -60,7 +62,9 @@ def _decoded(path: str, files: list[Path], shape: tuple[int, int, int]) -> Itera
             with Image.open(Path(path, file)) as image:
                 pixels = np.asarray(image.convert("L" if shape[0] == 1 else "RGB"))
         except (OSError, ValueError) as error:
-            raise DataError(f"{Path(path, file)}: cannot be read as an image ({error}); replace it") from error
+            raise DataError(
+                f"{Path(path, file)}: cannot be read as an image ({error}); replace it"
+            ) from error
         yield _checked(str(Path(path, file)), pixels[None], shape)[0]
 
 

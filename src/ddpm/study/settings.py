@@ -19,7 +19,17 @@ from ddpm.study.evaluation import LikelihoodSettings, QualitySettings, SamplingS
 from ddpm.study.models import ModelSettings, PartialModelSettings
 
 # The artefacts that show what samples are worth by the features of images: alone, or where a study names any.
-NEEDS_JUDGE = ("table1", "table2", "table3", "text_numbers", "fewer_steps", "figure10", "figure12", "figure15", "checkpoints")
+NEEDS_JUDGE = (
+    "table1",
+    "table2",
+    "table3",
+    "text_numbers",
+    "fewer_steps",
+    "figure10",
+    "figure12",
+    "figure15",
+    "checkpoints",
+)
 _JUDGED = ("models", *NEEDS_JUDGE)
 # The artefacts that samples alone suffice for; all others ask for a model's weights.
 OF_SAMPLES = (

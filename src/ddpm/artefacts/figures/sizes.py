@@ -35,4 +35,5 @@ def fitting_factor(height: int, width: int, columns: int) -> int:
 
 def fitted(images: np.ndarray, columns: int) -> np.ndarray:
     """Images uint8 [..., H, W], reduced so that `columns` of them side by side keep to MOST_ACROSS."""
-    return reduced(images, fitting_factor(*images.shape[-2:], columns))
+    height, width = images.shape[-2:]
+    return reduced(images, fitting_factor(height, width, columns))

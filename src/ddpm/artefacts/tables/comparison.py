@@ -23,7 +23,13 @@ if TYPE_CHECKING:
     from ddpm.study.settings import Study
 
 _TITLE = "Comparison with the paper. Its numbers and those measured here, each pair with a verdict"
-_HEADINGS = {"table1": "Table 1", "table2": "Table 2", "table3": "Table 3", "table4": "Table 4", "text_numbers": "Text"}
+_HEADINGS = {
+    "table1": "Table 1",
+    "table2": "Table 2",
+    "table3": "Table 3",
+    "table4": "Table 4",
+    "text_numbers": "Text",
+}
 _SHOWN = ("Published", "Measured here", "± over", "Diff.", "in %", "Verdict")
 _COLUMNS = (
     *("item", "row", "label", "number", "metric", "split", "reverse_steps", "published", "published_spread"),

@@ -68,7 +68,10 @@ def measured_notes(study: Study, models: Sequence[str]) -> list[str]:
     sampled = [study.model(model) for model in models if study.model(model).samples is None]
     timesteps = " or ".join(f"{t:,}" for t in sorted({model.diffusion.timesteps for model in sampled}))
     of_training = f"{length} training steps" if steps else ""
-    parts = [data_of(study, models), ", ".join(filter(None, [of_training, f"T = {timesteps}" * bool(sampled)]))]
+    parts = [
+        data_of(study, models),
+        ", ".join(filter(None, [of_training, f"T = {timesteps}" * bool(sampled)])),
+    ]
     measured = f"Measured here: {'; '.join(filter(None, parts))}."
     return [measured, *_evaluated(study, trained), *_not_trained(study, models)]
 

@@ -97,7 +97,11 @@ def build_table(study: Study, name: str) -> BuiltTable:
     """
     table = artefact.chosen_artefact(study, name, artefact.Table)
     from ddpm.artefacts.current import require_current
+    from ddpm.graph.available import select
 
+    if name == "comparison":
+        # Of the tables that can be built here.
+        study = select(study).study
     inputs = artefact_inputs(study, name)
     require_current(study, (file for files in inputs.values() for file in files))
     return table.build(study, study.artefacts.chosen[name], inputs)
