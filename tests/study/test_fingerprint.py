@@ -148,7 +148,7 @@ def test_a_new_setting_that_does_nothing_changes_no_fingerprint():
 def all_fingerprints() -> dict[str, dict[str, str]]:
     """By study: fingerprints of all that the rules ask for."""
     found = {}
-    for name in ("demo", "paper", "pilot"):
+    for name in ("demo", "paper", "cifar10", "pilot"):
         study = load_study(f"config/{name}.yaml")
         of = found[name] = {"features": features_fingerprint(study)}
         of |= {f"dataset {dataset}": dataset_fingerprint(study, dataset) for dataset in study.datasets}

@@ -26,7 +26,8 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     settings = study.artefacts.chosen.get(arguments.figure)
     if not isinstance(settings, NeighboursSettings):
         raise StudyError(
-            f"{study.file}: artefacts.{arguments.figure} shows no nearest neighbours; add figure12 or figure15"
+            f"{study.file}: artefacts.{arguments.figure} shows no nearest neighbours; add figure12 or "
+            "figure15"
         )
     from ddpm.evaluation.model_job import figure_job
     from ddpm.evaluation.neighbours import neighbour_arrays

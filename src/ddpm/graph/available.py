@@ -1,4 +1,4 @@
-"""What a study can build here: the tables and figures whose data, weights or samples are there or can be fetched."""
+"""What a study can build here: what has its data, weights and samples, or can fetch them."""
 
 from __future__ import annotations
 

@@ -102,6 +102,8 @@ def _unsuitable_networks(study: Study) -> Problems:
     """Networks with more levels than the images can be halved, or attention where there is no level."""
     for name in study.models:
         settings = study.model(name)
+        if settings.samples is not None:
+            continue
         _, height, _ = study.datasets[settings.dataset].image_shape
         levels = len(settings.network.channel_multipliers)
         network = ("models", name, "network")
@@ -227,7 +229,7 @@ def _too_few_compared(study: Study) -> Problems:
     for name in dict.fromkeys(study.model(model).dataset for model in judged):
         settings = study.datasets[name]
         for split, images in getattr(settings, "split_sizes", {}).items():
-            if images < 2:
+            if images < 2 and (split == "train" or settings.has_test_images):
                 yield ("datasets", name, f"{split}_images"), f"{images} {reason}"
 
 

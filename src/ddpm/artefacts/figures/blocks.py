@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _BETWEEN = 0.05  # inches between grids
-# Images of this height or more are made smaller for the small cells; smaller ones are enlarged for the large cells.
+# Images of this height or more are made smaller for small cells; lower ones are enlarged for large cells.
 _LARGE = 128
 
 

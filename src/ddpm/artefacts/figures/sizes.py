@@ -1,4 +1,4 @@
-"""Images in other sizes: by whole factors, so that every pixel shown is one pixel, a block, or a mean of a block."""
+"""Images made smaller by whole factors: every pixel shown is the mean of a block of pixels."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ class MeasuredRows:
 
 
 def _can_have(study: Study, model: str, measure: Measure) -> bool:
-    """Whether there can be such a number: no bound of samples alone, none on test images that are not there."""
+    """Whether there can be such a number: of samples alone no bound, on no test images none."""
     settings = study.model(model)
     if settings.samples is not None and not measure.of_samples:
         return False

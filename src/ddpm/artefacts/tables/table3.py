@@ -28,8 +28,8 @@ CELLS = {
 }
 _TITLE = "Table 3. FID on LSUN 256x256 (lower is better)"
 _PUBLISHED_NOTE = (
-    "Published: the paper's numbers, of 50,000 samples against 50,000 training images with Inception features, "
-    "by StyleGAN2's code. * in the paper: as reported by StyleGAN2."
+    "Published: the paper's numbers, of 50,000 samples against 50,000 training images with Inception "
+    "features, by StyleGAN2's code. * in the paper: as reported by StyleGAN2."
 )
 _PROTOCOL_NOTE = (
     "StyleGAN2's code compares with the first 50,000 records of a category, in the order of their keys, not "
