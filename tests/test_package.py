@@ -39,8 +39,8 @@ def test_the_distribution_is_not_named_as_another_projects():
 def test_an_installed_package_brings_what_verbs_read(installed):
     assert len(read_published(published_file()).numbers) > 100
     assert "cifar-10-python.tar.gz" in read_registry()
-    shutil.copy(ROOT / "config/paper.yaml", "paper.yaml")
-    study = load_study("paper.yaml")
+    shutil.copy(ROOT / "config/cifar10.yaml", "cifar10.yaml")
+    study = load_study("cifar10.yaml")
     assert artefact_inputs(study, "table1")["published"] == [published_file()]
     snakefile = bundled.bundled("Snakefile")
     rules = [line.split('"')[1] for line in snakefile.read_text().splitlines() if line.startswith("include:")]

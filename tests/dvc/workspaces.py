@@ -94,7 +94,7 @@ def make_workspace(folder: Path, remote: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
     (folder / "config").mkdir()
-    for name in ("published.csv", "resources.yaml", "paper.yaml"):
+    for name in ("published.csv", "resources.yaml", "cifar10.yaml", "paper.yaml"):
         shutil.copy(ROOT / "config" / name, folder / "config" / name)
     write_study(folder, tiny_demo())
     run(folder, "git", "init", "--quiet")

@@ -2,5 +2,5 @@
 
 from ddpm.study import load_study
 
-STUDY = load_study("config/paper.yaml")
+STUDY = load_study("config/cifar10.yaml")
 MODELS = [name for name, settings in STUDY.models.items() if settings.pretrained is None]

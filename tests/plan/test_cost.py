@@ -40,7 +40,7 @@ def test_training_is_steps_times_step_time(project, steps, step_time):
 
 
 def test_an_image_forward_is_a_third_of_one_in_training(project):
-    study = load_study("config/paper.yaml")
+    study = load_study("config/cifar10.yaml")
     speed = speed_of_step(study, list(study.models), 0.3)
     assert speed.steps["mu_tilde_L_learned"] == 0.3
     assert speed.evaluations["mu_tilde_L_learned"] == pytest.approx(0.3 / 128 / 3)
@@ -107,7 +107,7 @@ def test_only_jobs_that_are_left_cost_and_a_rule_without_an_entry_costs_nothing(
 
 
 @pytest.mark.workflow
-@pytest.mark.parametrize("name", ["demo", "paper"])
+@pytest.mark.parametrize("name", ["demo", "cifar10"])
 def test_the_whole_is_its_parts_and_the_longest_chain_lies_within(project, jobs_of, name):
     plan = planned(load_study(f"config/{name}.yaml"), jobs_of(name))
     assert sum(plan.seconds_by_kind.values()) == pytest.approx(plan.total_seconds)
@@ -134,8 +134,8 @@ def test_the_longest_chain_takes_the_slower_way(project):
 
 @pytest.mark.workflow
 def test_checkpoint_selection_draws_its_images_for_each_checkpoint(project, jobs_of):
-    study = load_study("config/paper.yaml")
-    works = [job_work(study, job) for job in jobs_of("paper") if job.rule == "checkpoint"]
+    study = load_study("config/cifar10.yaml")
+    works = [job_work(study, job) for job in jobs_of("cifar10") if job.rule == "checkpoint"]
     # L_simple's 11 checkpoints by 20,000 samples each, the 8 of the other five models by 5,000.
     images = Counter({20_000: 11, 5000: 5 * 8})
     assert Counter(work.features for work in works) == images
@@ -144,8 +144,8 @@ def test_checkpoint_selection_draws_its_images_for_each_checkpoint(project, jobs
 
 @pytest.mark.workflow
 def test_disk_of_the_papers_weights(project, jobs_of):
-    study = load_study("config/paper.yaml")
-    plan = planned(study, jobs_of("paper"))
+    study = load_study("config/cifar10.yaml")
+    plan = planned(study, jobs_of("cifar10"))
     one = 4 * model_cost(study, SIMPLE).parameters
     assert one == 4 * 35_746_307
     # Ten that are kept during training, and the last.
@@ -175,8 +175,8 @@ def test_an_array_of_samples_is_as_large_as_planned(project):
 
 @pytest.mark.workflow
 def test_the_papers_machine(project, jobs_of):
-    study, published = load_study("config/paper.yaml"), read_published("config/published.csv")
-    seconds = papers_seconds(planned(study, jobs_of("paper")), published)
+    study, published = load_study("config/cifar10.yaml"), read_published("config/published.csv")
+    seconds = papers_seconds(planned(study, jobs_of("cifar10")), published)
     assert seconds["training"] == pytest.approx(6 * 800_000 / 21)
     assert seconds["sampling"] == pytest.approx((9 * 50_000 + FEWER / 1000 + CHAINS / 1000) / 256 * 17)
     # Its speeds say nothing of another network.
@@ -185,7 +185,7 @@ def test_the_papers_machine(project, jobs_of):
 
 
 def test_a_faster_machine_takes_proportionally_less(project):
-    study = load_study("config/paper.yaml")
+    study = load_study("config/cifar10.yaml")
     run = {"model": SIMPLE, "seed": 0}
     jobs = [
         job(study, "train", **run),

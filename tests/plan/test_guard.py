@@ -23,7 +23,7 @@ def trained_and_sampled(study, model="epsilon_L_simple"):
 
 def test_the_paper_is_refused_with_its_plan_and_the_ways_out(project, monkeypatch):
     monkeypatch.setattr(guard, "has_gpu", lambda: False)
-    study = load_study("config/paper.yaml")
+    study = load_study("config/cifar10.yaml")
     text = guard.refusal(study, trained_and_sampled(study))
     for part in ("train ", "800,000", "make demo", "--profile slurm", "--config allow_cpu=true", "Assumed"):
         assert part in text
@@ -32,13 +32,13 @@ def test_the_paper_is_refused_with_its_plan_and_the_ways_out(project, monkeypatc
 
 def test_a_gpu_is_let_through(project, monkeypatch):
     monkeypatch.setattr(guard, "has_gpu", lambda: True)
-    study = load_study("config/paper.yaml")
+    study = load_study("config/cifar10.yaml")
     assert guard.refusal(study, trained_and_sampled(study)) is None
 
 
 def test_only_what_is_about_to_run_counts(project, monkeypatch):
     monkeypatch.setattr(guard, "has_gpu", lambda: False)
-    study = load_study("config/paper.yaml")
+    study = load_study("config/cifar10.yaml")
     assert guard.refusal(study, [job(study, "data", dataset="cifar10"), job(study, "all")]) is None
     sampled = [job(study, "sample", model="epsilon_L_simple", seed=0, sampling=0, shard=n) for n in range(2)]
     assert guard.refusal(study, sampled) is not None

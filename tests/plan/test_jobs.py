@@ -118,7 +118,7 @@ def test_the_demo(jobs_of):
 @pytest.mark.slow
 @pytest.mark.workflow
 def test_the_paper_fetches_its_data_and_inception_and_compares_checkpoints(jobs_of):
-    found = counts(jobs_of("paper"))
+    found = counts(jobs_of("cifar10"))
     assert found["fetch"] == 2
     assert "features" not in found
     assert found["choose"] == found["train"] == 6

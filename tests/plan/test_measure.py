@@ -88,7 +88,7 @@ def test_a_real_machine(project):
 
 
 def test_inception_is_estimated_by_its_operations(project, monkeypatch):
-    study = load_study("config/paper.yaml")
+    study = load_study("config/cifar10.yaml")
     monkeypatch.setattr(measure, "_measured", lambda *_: (1.0, 0.5, "measured"))
     speed = measure.measured_speed(study, ["epsilon_L_simple"], "cpu")
     flops = model_cost(study, "epsilon_L_simple").flops

@@ -185,7 +185,7 @@ def test_activations(monkeypatch, precision, change):
 
 
 def test_memory_of_the_papers_jobs():
-    study = load_study(REPOSITORY / "config" / "paper.yaml")
+    study = load_study(REPOSITORY / "config" / "cifar10.yaml")
     vector, images = 4 * 35_746_307, 50_000 * 3 * 32 * 32
     cost = model_cost(study, SIMPLE)
     assert training_bytes(study, SIMPLE) == 5 * vector + 128 * cost.kept + images

@@ -24,7 +24,7 @@ def done(monkeypatch, jobs_of):
     done: set[str] = set()
 
     def study_jobs(study, targets):
-        name = study.name if study.name != "changed" else "paper"
+        name = study.name if study.name != "changed" else "cifar10"
         found = jobs_of(name, *targets)
         return [dataclasses.replace(job, pending=job.rule not in done) for job in found]
 
@@ -45,7 +45,7 @@ def line(text, start):
 
 
 def test_a_given_step_time_gives_exact_hours(project, capsys, done):
-    study = load_study("config/paper.yaml")
+    study = load_study("config/cifar10.yaml")
     text = printed(capsys, study, "--step-time", "0.045")
     assert line(text, "train ")[:5] == ["train", "6", "0", "6", "10 h"]
     # 6 x 800,000 x 0.045 s, and what the paper's machine takes for as many steps at 21 a second.
@@ -63,7 +63,7 @@ def test_a_given_step_time_gives_exact_hours(project, capsys, done):
     assert "make demo" not in text
 
 
-@pytest.mark.parametrize("name", ["demo", "paper", "pilot"])
+@pytest.mark.parametrize("name", ["demo", "cifar10", "pilot"])
 def test_no_line_is_wider_than_100_columns(project, capsys, name, done):
     text = printed(capsys, load_study(f"config/{name}.yaml"), "--step-time", "3000")
     assert max(map(len, text.splitlines())) <= 100
@@ -98,7 +98,7 @@ def test_a_rule_without_an_entry_is_shown_as_not_counted(project, capsys, monkey
 
 
 def test_memory_of_each_model(project, capsys, done):
-    text = printed(capsys, load_study("config/paper.yaml"), "--step-time", "1")
+    text = printed(capsys, load_study("config/cifar10.yaml"), "--step-time", "1")
     assert line(text, "epsilon_L_simple ") == ["epsilon_L_simple", "6.9 GB", "3 GB", "3 GB", "16 GB"]
     # Its gradients are clipped in 8 shards of 16 images; its bound is asked for nowhere.
     assert line(text, "mu_tilde_L_learned ") == ["mu_tilde_L_learned", "1.8 GB", "3 GB", "16 GB"]
@@ -125,7 +125,7 @@ def test_without_a_gpu_it_says_what_to_run_instead(project, capsys, monkeypatch,
         "measured_speed",
         lambda study, models, device: cost.speed_of_rate(study, 1e11, "a processor", []),
     )
-    study = load_study("config/paper.yaml")
+    study = load_study("config/cifar10.yaml")
     text = printed(capsys, study)
     assert re.search(r"Without a GPU this takes [\d.]+ years here", text)
     for instead in ("make demo", "results/pilot/index.html", "--profile slurm", "pretrained", "--step-time"):
@@ -143,7 +143,7 @@ def test_a_step_time_must_be_positive(word):
 
 
 def test_missing_inception_weights_or_archive_is_no_obstacle(project, capsys, done):
-    study = changed("paper", {"quality": {"features": {"weights": "/nowhere/inception.pth"}}})
+    study = changed("cifar10", {"quality": {"features": {"weights": "/nowhere/inception.pth"}}})
     assert "evaluation" in printed(capsys, study, "--step-time", "1")
 
 

@@ -1,7 +1,7 @@
-"""config/paper.yaml itself in miniature: a small local layer, a tiny archive and random Inception weights.
+"""config/cifar10.yaml itself in miniature: a small local layer, a tiny archive and random Inception weights.
 
 Everything that is fetched comes from a local server; the settings that make the study small lie in
-config/paper.local.yaml, as a user's own would.
+config/cifar10.local.yaml, as a user's own would.
 """
 
 import hashlib
@@ -56,12 +56,12 @@ LOCAL: dict[str, Any] = {
 
 
 def write_miniature(folder: Path, server: FaultyServer) -> None:
-    """Makes a working folder of the paper's study, whose files the server serves."""
+    """Makes a working folder of the study, whose files the server serves."""
     config = folder / "config"
     config.mkdir()
-    for name in ("paper.yaml", "published.csv"):
+    for name in ("cifar10.yaml", "published.csv"):
         shutil.copy(ROOT / "config" / name, config / name)
-    (config / "paper.local.yaml").write_text(yaml.safe_dump(LOCAL))
+    (config / "cifar10.local.yaml").write_text(yaml.safe_dump(LOCAL))
     served = folder / "served"
     served.mkdir()
     write_archive(served / ARCHIVE, images_per_batch=TRAIN_IMAGES // 5, test_images=TEST_IMAGES)

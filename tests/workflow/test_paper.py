@@ -48,7 +48,7 @@ FULL_SCALE = {
     "figure": 14,
     "index": 1,
     "metrics": 1,
-    "all": 1,
+    "cifar10": 1,
 }
 
 
@@ -69,17 +69,17 @@ def counts(folder: Path, *targets: str) -> dict[str, int]:
 
 
 def test_all_at_full_scale_is_exactly_these_jobs(full_scale):
-    assert counts(full_scale, "all") == FULL_SCALE
+    assert counts(full_scale, "cifar10") == FULL_SCALE
 
 
 @pytest.mark.parametrize(
     ("target", "expected"),
     [
-        ("results/table4.csv", {"train": 1, "checkpoint": 11, "choose": 1, "bound": 2, "sample": 0}),
-        ("results/table1.csv", {"train": 2, "checkpoint": 19, "choose": 2, "bound": 24, "sample": 40}),
-        ("results/table2.csv", {"train": 6, "checkpoint": 51, "choose": 6, "bound": 0, "sample": 80}),
-        ("results/figures/figure13.png", {"train": 1, "sample": 1, "quality": 0}),
-        ("results/figures/training_curves.png", {"train": 6, "checkpoint": 0, "sample": 0}),
+        ("results/cifar10/table4.csv", {"train": 1, "checkpoint": 11, "choose": 1, "bound": 2, "sample": 0}),
+        ("results/cifar10/table1.csv", {"train": 2, "checkpoint": 19, "choose": 2, "bound": 24, "sample": 40}),
+        ("results/cifar10/table2.csv", {"train": 6, "checkpoint": 51, "choose": 6, "bound": 0, "sample": 80}),
+        ("results/cifar10/figures/figure13.png", {"train": 1, "sample": 1, "quality": 0}),
+        ("results/cifar10/figures/training_curves.png", {"train": 6, "checkpoint": 0, "sample": 0}),
     ],
 )
 def test_one_artefact_at_full_scale(full_scale, target, expected):
@@ -96,7 +96,7 @@ def test_the_pilot_trains_the_same_models_for_less(full_scale):
 def test_published_weights_replace_training(full_scale):
     (full_scale / "weights.npz").touch()
     study = {
-        "extends": "paper.yaml",
+        "extends": "cifar10.yaml",
         "models": {"epsilon_L_simple": {"pretrained": {"file": "weights.npz"}}},
         "artefacts": {"table1": {"L": None}, "table2": None, "training_curves": None, "checkpoints": None},
     }
@@ -111,7 +111,7 @@ def test_the_miniature_changes_sizes_alone():
     assert set(LOCAL["defaults"]["diffusion"]) == {"timesteps", "beta_start", "beta_end"}
     assert LOCAL["models"] == {"epsilon_L_simple": {"checkpoints": LOCAL["defaults"]["checkpoints"]}}
     assert "features" not in LOCAL["quality"]
-    assert set(load_study(ROOT / "config" / "paper.yaml").models) == {*MODELS, "epsilon_L_simple_fixed_small"}
+    assert set(load_study(ROOT / "config" / "cifar10.yaml").models) == {*MODELS, "epsilon_L_simple_fixed_small"}
 
 
 # The mark is that of all tests that use this.
@@ -123,13 +123,13 @@ def built(tmp_path_factory):
         write_miniature(folder, server)
         archive = server.answers[f"/{ARCHIVE}"]
         archive.break_after = [len(archive.content) // 2]
-        snakemake(folder, "all", "--cores", "2")
+        snakemake(folder, "cifar10", "--cores", "2")
         folder.joinpath("ranges.json").write_text(json.dumps(server.ranges(f"/{ARCHIVE}")))
     return folder
 
 
 def table(folder: Path, name: str) -> pd.DataFrame:
-    return pd.read_csv(folder / "results" / f"{name}.csv")
+    return pd.read_csv(folder / "results" / "cifar10" / f"{name}.csv")
 
 
 def test_a_broken_transfer_was_resumed(built):
@@ -143,7 +143,7 @@ def test_a_broken_transfer_was_resumed(built):
 def test_every_figure_is_there(built):
     for figure in FIGURES:
         for suffix in ("png", "pdf", "json"):
-            assert (built / "results/figures" / f"{figure}.{suffix}").stat().st_size > 500
+            assert (built / "results/cifar10/figures" / f"{figure}.{suffix}").stat().st_size > 500
 
 
 def test_table2_measures_all_six_rows_by_inception(built):
@@ -155,22 +155,22 @@ def test_table2_measures_all_six_rows_by_inception(built):
 
 def test_the_chosen_weights_are_those_of_least_fid(built):
     for model in MODELS:
-        files = sorted((built / "results/measurements/checkpoints" / model / "seed0").iterdir())
+        files = sorted((built / "results/cifar10/measurements/checkpoints" / model / "seed0").iterdir())
         assert {file.stem for file in files} == {"step6", "step12"}
         rows = pd.concat([read_measurements([file]).assign(step=int(file.stem[4:])) for file in files])
         fid = rows[rows["metric"] == "FID"].set_index("step")["value"]
-        _, chosen = read_weights(built / "results/models" / model / "seed0/chosen.safetensors")
+        _, chosen = read_weights(built / "results/cifar10/models" / model / "seed0/chosen.safetensors")
         assert chosen["updates"] == fid.idxmin()
         assert f"{fid.min():.2f} of 6 samples" in chosen["chosen"]
-        quality = read_measurements([built / f"results/measurements/quality/{model}/seed0/sampling0.parquet"])
+        quality = read_measurements([built / f"results/cifar10/measurements/quality/{model}/seed0/sampling0.parquet"])
         assert set(quality["weights_hash"]) == {chosen["weights_hash"]}
 
 
 def test_protocols_say_how_far_this_is_from_the_papers(built):
-    quality = read_measurements(sorted((built / "results/measurements/quality").rglob("*.parquet")))
+    quality = read_measurements(sorted((built / "results/cifar10/measurements/quality").rglob("*.parquet")))
     assert quality["protocol"].str.contains("12 images, fewer than the 50,000 of the published").all()
     assert quality["protocol"].str.contains("Inception-v3 of 2015-12-05 by torch-fidelity").all()
-    assert "fewer" in (built / "results/tables/table1.md").read_text()
+    assert "fewer" in (built / "results/cifar10/tables/table1.md").read_text()
 
 
 def test_the_text_numbers_and_the_comparison_are_there(built):
@@ -184,7 +184,7 @@ def test_the_text_numbers_and_the_comparison_are_there(built):
 
 
 def test_likelihood_covers_whole_splits(built):
-    rows = read_measurements(sorted((built / "results/measurements/likelihood").rglob("*.parquet")))
+    rows = read_measurements(sorted((built / "results/cifar10/measurements/likelihood").rglob("*.parquet")))
     sizes = rows.groupby("split")["n"].unique()
     assert sizes["test"].tolist() == [10]
     assert sizes["train"].tolist() == [25]
@@ -198,12 +198,12 @@ def test_the_result_does_not_depend_on_the_shards(built, tmp_path):
         built, tmp_path / "copy", ignore=shutil.ignore_patterns("samples", "likelihood", ".snakemake")
     )
     folder = tmp_path / "copy"
-    local = yaml.safe_load((folder / "config/paper.local.yaml").read_text())
+    local = yaml.safe_load((folder / "config/cifar10.local.yaml").read_text())
     local["sampling"]["batches_per_shard"], local["likelihood"]["images_per_shard"] = 1, 4
-    (folder / "config/paper.local.yaml").write_text(yaml.safe_dump(local))
+    (folder / "config/cifar10.local.yaml").write_text(yaml.safe_dump(local))
     targets = [
-        "results/measurements/likelihood/epsilon_L_simple/seed0/test.parquet",
-        *(f"results/samples/epsilon_L_simple/seed0/sampling0/shard{n}.npz" for n in range(3)),
+        "results/cifar10/measurements/likelihood/epsilon_L_simple/seed0/test.parquet",
+        *(f"results/cifar10/samples/epsilon_L_simple/seed0/sampling0/shard{n}.npz" for n in range(3)),
     ]
     snakemake(folder, *targets, "--cores", "2", "--rerun-triggers", "mtime")
     names = argparse.Namespace(model="epsilon_L_simple", seed=0, sampling=0)
@@ -211,7 +211,7 @@ def test_the_result_does_not_depend_on_the_shards(built, tmp_path):
     for place in (built, folder):
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(place)
-            job = model_job(load_study("config/paper.yaml"), names, sampling_fingerprint)
+            job = model_job(load_study("config/cifar10.yaml"), names, sampling_fingerprint)
             images[place] = job.samples().images
     assert (images[built] == images[folder]).all()
     rows = [read_measurements([place / targets[0]]).set_index("metric")["value"] for place in (built, folder)]
@@ -219,14 +219,14 @@ def test_the_result_does_not_depend_on_the_shards(built, tmp_path):
 
 
 def test_a_second_run_does_nothing(built):
-    assert "Nothing to be done" in snakemake(built, "all", "--cores", "1")
+    assert "Nothing to be done" in snakemake(built, "cifar10", "--cores", "1")
 
 
 def test_a_lost_shard_is_drawn_again_alone(built, tmp_path):
     folder = tmp_path / "copy"
     shutil.copytree(built, folder)
-    (folder / "results/samples/mu_tilde_mse/seed0/sampling0/shard1.npz").unlink()
-    quality = "results/measurements/quality/mu_tilde_mse/seed0/sampling0.parquet"
+    (folder / "results/cifar10/samples/mu_tilde_mse/seed0/sampling0/shard1.npz").unlink()
+    quality = "results/cifar10/measurements/quality/mu_tilde_mse/seed0/sampling0.parquet"
     (folder / quality).unlink()
     assert planned(folder, quality, "--rerun-triggers", "mtime") == {
         "sample mu_tilde_mse 0 0 1",
@@ -239,8 +239,8 @@ def test_content_with_another_hash_stops_before_training(tmp_path):
         write_miniature(tmp_path, server)
         archive = server.answers[f"/{ARCHIVE}"]
         archive.content = archive.content[:-1] + bytes([archive.content[-1] ^ 1])
-        output = snakemake(tmp_path, "all", "--cores", "2", status=1)
+        output = snakemake(tmp_path, "cifar10", "--cores", "2", status=1)
     assert ARCHIVE in output
     assert "SHA-256" in output
     assert not (tmp_path / "resources" / ARCHIVE).exists()
-    assert not (tmp_path / "results/models").exists()
+    assert not (tmp_path / "results/cifar10/models").exists()
