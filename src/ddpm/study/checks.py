@@ -191,8 +191,9 @@ def _too_few_compared(study: Study) -> Problems:
     for name in dict.fromkeys(study.model(model).dataset for model in judged):
         settings = study.datasets[name]
         for split, images in getattr(settings, "split_sizes", {}).items():
-            if images < 2:
-                yield ("datasets", name, f"{split}_images"), f"{images} {reason}"
+            if images < 2 and (split == "train" or settings.has_test_images):
+                key = f"{split}_images" if settings.has_test_images else "images"
+                yield ("datasets", name, key), f"{images} {reason}"
 
 
 def _missing_judge(study: Study) -> Problems:
