@@ -83,7 +83,7 @@ def test_the_arrays_are_those_of_stylegan2s_tool(place, capsys):
     assert (DATA / "train.npy").read_bytes() == Path("saved.npy").read_bytes()
     warnings = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning: ")]
     assert [place[2] in warnings[0], place[6] in warnings[1]] == [True, True]
-    assert warnings[2:] == ["warning: church_lmdb: 9 images; 2 damaged records left out"]
+    assert warnings[2:] == ["warning: church_lmdb: 9 images; damaged records left out: 2"]
 
 
 def test_the_first_sound_records(capsys):

@@ -119,7 +119,7 @@ def write_records(place: Path, stream: RecordStream) -> State:
         progress.total = state.images
     if state.damaged:
         logger.warning(
-            f"warning: {stream.origin}: {state.images:,} images; {state.damaged:,} damaged records left out"
+            f"warning: {stream.origin}: {state.images:,} images; damaged records left out: {state.damaged:,}"
         )
     return state
 
