@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import logging
+import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -12,13 +13,13 @@ from ddpm.errors import DataError
 from ddpm.study import Study
 
 if TYPE_CHECKING:
-    from ddpm.study.datasets import ImageFolderSettings
+    from ddpm.study.datasets import CelebaHqSettings, ImageFolderSettings, LsunSettings
 
 logger = logging.getLogger("ddpm")
 
 GROUP = "the study"
 EXAMPLES = ("ddpm check config/own-images.yaml",)
-_MOST_NAMED = 10
+_MOST_NAMED, GIGABYTE = 10, 1e9
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,15 +49,44 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
 
 def _check_data(study: Study, dataset: str) -> None:
     from ddpm.data.store import manifest_path
-    from ddpm.graph.sources import packed_hash, require_source
+    from ddpm.graph.source_files import require_source
+    from ddpm.graph.sources import fetched_files, packed_hash
 
     if packed_hash(study, dataset) is not None:
         logger.info(f"data {dataset}: packed in {manifest_path(study, dataset).parent}")
         return
-    require_source(study, dataset)
     settings = study.datasets[dataset]
     if settings.source == "image_folder":
+        require_source(study, dataset)
         _check_images(study, dataset, settings)
+        return
+    fetched_files(study, dataset)
+    if settings.source == "lsun":
+        _tell_records(dataset, settings)
+    if settings.source == "celebahq":
+        _tell_faces(dataset, settings)
+
+
+def _tell_records(dataset: str, settings: LsunSettings) -> None:
+    from ddpm.data.lsun_archive import archive_file, entries
+
+    records, size = entries(settings.archive), archive_file(settings.archive).stat().st_size
+    packed = math.prod(settings.image_shape) * (settings.images or records)
+    logger.info(
+        f"data {dataset}: {records:,} records in {settings.archive} ({size / GIGABYTE:,.1f} GB), of which "
+        f"{settings.images or records:,} are packed at {settings.image_size}x{settings.image_size} "
+        f"({packed / GIGABYTE:,.1f} GB); none was opened yet"
+    )
+
+
+def _tell_faces(dataset: str, settings: CelebaHqSettings) -> None:
+    from ddpm.data.faces import find_faces
+
+    faces, size = find_faces(settings.path), settings.image_size
+    logger.info(
+        f"data {dataset}: {faces.count:,} images in {settings.path} ({faces.kind}), packed at {size}x{size}; "
+        "none was opened yet"
+    )
 
 
 def _check_images(study: Study, dataset: str, settings: ImageFolderSettings) -> None:

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import argparse
 import logging
+from typing import TYPE_CHECKING
 
 from ddpm.study import Study
+
+if TYPE_CHECKING:
+    from ddpm.data.store import Manifest
+    from ddpm.study.datasets import DatasetSettings
 
 logger = logging.getLogger("ddpm")
 
@@ -20,19 +25,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(study: Study, arguments: argparse.Namespace) -> None:
     """Writes the arrays and the manifest of `arguments.dataset`, and what its source was."""
-    from ddpm.data.splits import load_source
-    from ddpm.data.store import manifest_path, require_dataset, write_dataset
-    from ddpm.data.sufficiency import require_enough_images
-    from ddpm.graph.sources import record_source, source_files
+    from ddpm.data.store import manifest_path, require_dataset
+    from ddpm.graph.source_files import source_files
+    from ddpm.graph.sources import record_source
     from ddpm.records.files import require_writable
 
     dataset = arguments.dataset
     require_dataset(study, dataset)
     require_writable(manifest_path(study, dataset).parent)
     settings = study.datasets[dataset]
-    source, splits = source_files(settings), load_source(settings)
-    require_enough_images(study, dataset, splits.train_labels, splits.test_labels)
-    manifest = write_dataset(study, dataset, splits)
+    source = source_files(settings)
+    if settings.source == "lsun":
+        from ddpm.data.lsun_archive import unpacked
+
+        with unpacked(settings.archive, manifest_path(study, dataset).parent) as folder:
+            manifest = _pack(study, dataset, settings.model_copy(update={"archive": folder}))
+    else:
+        manifest = _pack(study, dataset, settings)
     if source is not None:
         record_source(study, dataset, source)
     counts = manifest["counts"]
@@ -43,10 +52,22 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     _tell_equal_images(study, dataset)
 
 
+def _pack(study: Study, dataset: str, settings: DatasetSettings) -> Manifest:
+    from ddpm.data.splits import load_source
+    from ddpm.data.store import write_dataset
+    from ddpm.data.sufficiency import require_enough_images
+
+    splits = load_source(settings)
+    require_enough_images(study, dataset, splits.train_labels, splits.test_labels)
+    return write_dataset(study, dataset, splits)
+
+
 def _tell_equal_images(study: Study, dataset: str) -> None:
     """Warns of test images that are training images too: what is measured on them says little."""
     settings = study.datasets[dataset]
-    if settings.source == "digits" or (settings.source == "cifar10" and settings.is_official):
+    if not settings.has_test_images or settings.source == "digits":
+        return
+    if settings.source == "cifar10" and settings.is_official:
         return
     from ddpm.data.store import read_images
     from ddpm.data.sufficiency import equal_images

@@ -15,8 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from ddpm.data.splits import ImageStream
+from ddpm.data.splits import ImageSource, ImageStream, RecordStream
+from ddpm.data.unfinished import write_records
 from ddpm.errors import DataError, OutputError
+from ddpm.progress import Progress
 from ddpm.records.files import output_error, sha256, write_text
 
 logger = logging.getLogger("ddpm")
@@ -24,8 +26,10 @@ logger = logging.getLogger("ddpm")
 # Bytes of a file. Arrays up to this size are read and hashed whole at each use, and trained on from the
 # memory of the device; larger ones are memory-mapped, and hashed again only when their file has changed.
 LARGEST_IN_MEMORY = 2**30
+_CHUNK, _MEGABYTE = 2**20, 1_000_000
 
-# Of an array in a manifest: `file`, `shape`, `dtype`, `bytes` of the file, `sha256` of the file.
+# Of an array in a manifest: `file`, `shape`, `dtype`, `bytes` of the file, `sha256` of the file. Of one made
+# of records also `damaged`: how many `records` were left out, and the names of the `first` of them.
 Description = dict[str, Any]
 
 
@@ -34,26 +38,33 @@ def is_large(description: Description) -> bool:
     return bool(description["bytes"] > LARGEST_IN_MEMORY)
 
 
-def write_array(path: Path, temporary: Path, array: np.ndarray | ImageStream) -> Description:
+def write_array(path: Path, temporary: Path, array: ImageSource) -> Description:
     """Writes the temporary file that will be `path`, and describes it.
 
     Raises:
+        DataError: of an archive, too few records are sound.
         OutputError: it cannot be written.
     """
+    shape, of_records = list(array.shape), {}
     try:
         if isinstance(array, np.ndarray):
             np.save(temporary, array, allow_pickle=False)
+        elif isinstance(array, RecordStream):
+            state = write_records(temporary, array)
+            shape[0] = state.images
+            of_records = {"damaged": {"records": state.damaged, "first": state.first_damaged}}
         else:
             _write_stream(temporary, array)
+        return {
+            "file": path.name,
+            "shape": shape,
+            "dtype": str(array.dtype) if isinstance(array, np.ndarray) else "uint8",
+            "bytes": temporary.stat().st_size,
+            "sha256": _hash_of_new(path, temporary),
+            **of_records,
+        }
     except OSError as error:
         raise output_error(path, error) from error
-    return {
-        "file": path.name,
-        "shape": list(array.shape),
-        "dtype": str(array.dtype) if isinstance(array, np.ndarray) else "uint8",
-        "bytes": temporary.stat().st_size,
-        "sha256": sha256(temporary),
-    }
 
 
 def read_array(path: Path, expected: Description, remedy: str) -> np.ndarray:
@@ -120,6 +131,21 @@ def _write_stream(temporary: Path, stream: ImageStream) -> None:
             if image.dtype != np.uint8 or image.shape != stream.shape[1:]:
                 raise ValueError(f"a source's image is {image.dtype} {image.shape}, not {stream.shape[1:]}")
             file.write(image.tobytes())
+
+
+def _hash_of_new(path: Path, temporary: Path) -> str:
+    """The hash of a file that was just written; of a large one with progress."""
+    if (size := temporary.stat().st_size) <= LARGEST_IN_MEMORY:
+        return sha256(temporary)
+    digest = hashlib.sha256()
+    with (
+        temporary.open("rb") as file,
+        Progress(f"hash {path}", size // _MEGABYTE, "MB") as progress,
+    ):
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+            progress.advance(file.tell() // _MEGABYTE - progress.done)
+    return digest.hexdigest()
 
 
 def _recorded_sha256(path: Path) -> str:

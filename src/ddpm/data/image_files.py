@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from PIL import Image, ImageFile, ImageOps
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from ddpm.errors import DataError
 from ddpm.records.reading import unreadable
@@ -27,23 +30,58 @@ def read_image(path: Path, settings: ImageFolderSettings) -> Image.Image:
         DataError: it cannot be read, has more than 8 bits a channel, more pixels than PIL's limit, or (`fit:
             exact`) another size.
     """
+    with _told(str(path), lambda error: _reason(path, error)), warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with Image.open(path, formats=FORMATS) as file:
+            _check_size(path, file, settings)
+            _check_depth(str(path), file)
+            return _fitted(_plain(file, settings.channels), settings)
+
+
+def decode_image(name: str, content: bytes, check: Callable[[Image.Image], None]) -> Image.Image:
+    """The image of a file's content, upright, opaque, in colours.
+
+    Args:
+        name: of the file, for messages.
+        content: of the file.
+        check: called before anything is decoded; raises DataError if the size in the header will not do.
+
+    Raises:
+        DataError: it cannot be read, or has more than 8 bits a channel.
+    """
+    with (
+        _told(name, lambda error: f"{error if content else 'it is empty'}; replace it"),
+        _opened(content) as file,
+    ):
+        check(file)
+        _check_depth(name, file)
+        return _plain(file, 3)
+
+
+def _opened(content: bytes) -> Image.Image:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=FORMATS) as file:
-                _check_header(path, file, settings)
-                return _fitted(_plain(file, settings.channels), settings)
+        return Image.open(io.BytesIO(content), formats=FORMATS)
+    except UnidentifiedImageError as error:
+        # Pillow's message would name an object in memory.
+        raise ValueError("of no known format") from error
+
+
+@contextlib.contextmanager
+def _told(name: str, reason: Callable[[Exception], str]) -> Iterator[None]:
+    """Names the file in whatever goes wrong with it."""
+    try:
+        yield
     except DataError:
         raise
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise DataError(
-            f"{path}: has too many pixels to be decoded safely ({error}); make it smaller or remove it"
+            f"{name}: has too many pixels to be decoded safely ({error}); make it smaller or remove it"
         ) from error
     except MemoryError as error:
-        raise DataError(f"{path}: takes more memory than there is; make it smaller or remove it") from error
+        raise DataError(f"{name}: takes more memory than there is; make it smaller or remove it") from error
     # Of a damaged file, PIL's decoders raise almost anything.
     except Exception as error:
-        raise DataError(f"{path}: cannot be read as an image ({_reason(path, error)})") from error
+        raise DataError(f"{name}: cannot be read as an image ({reason(error)})") from error
 
 
 def central_square(width: int, height: int) -> tuple[int, int, int, int]:
@@ -56,7 +94,7 @@ def central_square(width: int, height: int) -> tuple[int, int, int, int]:
     return left, upper, left + side, upper + side
 
 
-def _check_header(path: Path, file: Image.Image, settings: ImageFolderSettings) -> None:
+def _check_size(path: Path, file: Image.Image, settings: ImageFolderSettings) -> None:
     size = settings.image_size
     # Of a square, the EXIF orientation changes nothing.
     if settings.fit == "exact" and file.size != (size, size):
@@ -64,9 +102,12 @@ def _check_header(path: Path, file: Image.Image, settings: ImageFolderSettings) 
             f"{path}: is {file.width}x{file.height} pixels, not {size}x{size}; set `image_size` to its size, "
             "or `fit: crop` to cut out and resize the middle of each image"
         )
+
+
+def _check_depth(name: str, file: Image.Image) -> None:
     if _is_deep(file):
         raise DataError(
-            f"{path}: has more than 8 bits a channel ({file.format}, mode {file.mode}); convert it to 8 bits"
+            f"{name}: has more than 8 bits a channel ({file.format}, mode {file.mode}); convert it to 8 bits"
         )
 
 

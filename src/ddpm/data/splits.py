@@ -5,8 +5,9 @@ A source `x` is a module `ddpm.data.x` with a function `load_x`, and its setting
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,18 +25,61 @@ class ImageStream(NamedTuple):
     images: Iterator[np.ndarray]
 
 
+class Record(NamedTuple):
+    """A record of an archive.
+
+    Attributes:
+        name: its key, in ISO 8859-1.
+        image: uint8 [C, H, W] in [0, 255]; None if the record is damaged.
+        damage: what is wrong with it.
+    """
+
+    name: str
+    image: np.ndarray | None
+    damage: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class RecordStream:
+    """Images of an archive that takes hours to read, and of which some records may be damaged.
+
+    Attributes:
+        origin: the archive, for messages.
+        identity: letters and digits that change with the content, and with what is made of it.
+        shape: n, C, H, W; no more than n images are taken.
+        fewest: it is an error if fewer images are sound.
+        records: those that follow the one of this name; all, if None.
+    """
+
+    origin: str
+    identity: str
+    shape: tuple[int, ...]
+    fewest: int
+    records: Callable[[str | None], Generator[Record, None, None]]
+
+
+ImageSource = np.ndarray | ImageStream | RecordStream
+
+
 class Splits(NamedTuple):
     """The train and test splits of a data set.
 
     Attributes:
         train_images, test_images: uint8 [n, C, H, W] in [0, 255], or a stream of them.
-        train_labels, test_labels: int64 [n]; zeros for a source without classes.
+        train_labels, test_labels: int64 [n]; zeros for a source without classes. Those of damaged records
+            are left out at the end.
     """
 
-    train_images: np.ndarray | ImageStream
+    train_images: ImageSource
     train_labels: np.ndarray
-    test_images: np.ndarray | ImageStream
+    test_images: ImageSource
     test_labels: np.ndarray
+
+
+def without_test_images(images: ImageStream | RecordStream) -> Splits:
+    """The splits of a source that has training images alone, without classes: the test split is empty."""
+    nothing = np.zeros((0, *images.shape[1:]), np.uint8)
+    return Splits(images, np.zeros(images.shape[0], np.int64), nothing, np.zeros(0, np.int64))
 
 
 def load_source(settings: Any) -> Splits:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ddpm.data.arrays import is_large, read_array, reason, record_hash, write_array
-from ddpm.data.splits import ImageStream, Splits
+from ddpm.data.arrays import Description, is_large, read_array, reason, record_hash, write_array
+from ddpm.data.splits import ImageSource, RecordStream, Splits
+from ddpm.data.unfinished import unfinished_path
 from ddpm.errors import DataError, StudyError
 from ddpm.graph import layout
 from ddpm.graph.fingerprint import dataset_fingerprint
@@ -35,7 +37,8 @@ _PATTERNS = {
 def write_dataset(study: Study, dataset: str, splits: Splits) -> Manifest:
     """Writes the four arrays of a data set, then its manifest, each atomically.
 
-    No array is put in its place before all are written.
+    No array is put in its place before all are written. What a kill leaves of a stream of records is
+    continued by the next call.
 
     Returns:
         The manifest: `dataset`, `source`, `settings` (fingerprint), `shape` [C, H, W], `counts` (images of
@@ -49,11 +52,14 @@ def write_dataset(study: Study, dataset: str, splits: Splits) -> Manifest:
     """
     _check_splits(study, dataset, splits)
     paths = {name: _path(study, dataset, name) for name in _PATTERNS}
+    arrays: dict[str, Description] = {}
     with contextlib.ExitStack() as stack:
-        temporary = {name: stack.enter_context(atomic_path(path)) for name, path in paths.items()}
-        arrays = {
-            name: write_array(paths[name], temporary[name], array) for name, array in splits._asdict().items()
-        }
+        for name, array in splits._asdict().items():
+            temporary = stack.enter_context(_temporary_path(paths[name], array))
+            if name.endswith("_labels"):
+                # Those of damaged records are left out.
+                array = array[: arrays[name.replace("labels", "images")]["shape"][0]]
+            arrays[name] = write_array(paths[name], temporary, array)
     for name, path in paths.items():
         if is_large(arrays[name]):
             record_hash(path, arrays[name]["sha256"])
@@ -62,7 +68,7 @@ def write_dataset(study: Study, dataset: str, splits: Splits) -> Manifest:
         "source": study.datasets[dataset].source,
         "settings": dataset_fingerprint(study, dataset),
         "shape": list(study.datasets[dataset].image_shape),
-        "counts": {"train": len(splits.train_labels), "test": len(splits.test_labels)},
+        "counts": {split: arrays[f"{split}_images"]["shape"][0] for split in ("train", "test")},
         "arrays": arrays,
         "data_hash": _data_hash(arrays),
     }
@@ -144,10 +150,14 @@ def _path(study: Study, dataset: str, name: str) -> Path:
     return layout.path(_PATTERNS[name], study.name, dataset=dataset)
 
 
+def _temporary_path(path: Path, array: ImageSource) -> AbstractContextManager[Path]:
+    return unfinished_path(path, array.identity) if isinstance(array, RecordStream) else atomic_path(path)
+
+
 def _check_splits(study: Study, dataset: str, splits: Splits) -> None:
     shape = study.datasets[dataset].image_shape
     for split in ("train", "test"):
-        images: np.ndarray | ImageStream = getattr(splits, f"{split}_images")
+        images: ImageSource = getattr(splits, f"{split}_images")
         labels: np.ndarray = getattr(splits, f"{split}_labels")
         dtype = images.dtype if isinstance(images, np.ndarray) else np.dtype(np.uint8)
         if dtype != np.uint8 or images.shape[1:] != shape:

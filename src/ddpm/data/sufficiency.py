@@ -30,7 +30,8 @@ def require_enough_images(study: Study, dataset: str, train: np.ndarray, test: n
     """
     judged = {study.model(model).dataset for model in study.judged_models}
     labels = {"train": train, "test": test}
-    for split, of_split in labels.items():
+    splits = labels if study.datasets[dataset].has_test_images else {"train": train}
+    for split, of_split in splits.items():
         if dataset in judged and len(of_split) < FEWEST_COMPARED:
             raise DataError(
                 f"{_where(study, dataset, split)} has {len(of_split)} images; FID and the other measures "
@@ -47,6 +48,12 @@ def _require_shown_images(study: Study, dataset: str, counts: Mapping[str, int])
         if study.model(study.artefacts.models_of(name)[0]).dataset != dataset:
             continue
         for key, split, number in artefact.shown_images:
+            if split == "test" and not study.datasets[dataset].has_test_images:
+                raise DataError(
+                    f"{study.file}: datasets.{dataset}: there are no test images of this source, but "
+                    f"artefacts.{name}.{key} shows {number} of them: take it out, or name a model "
+                    "of other data"
+                )
             if number > counts[split]:
                 raise DataError(
                     f"{_where(study, dataset, split)} has {counts[split]} images, but artefacts.{name}.{key} "
@@ -85,6 +92,7 @@ def _where(study: Study, dataset: str, split: str) -> str:
     origin = (
         getattr(settings, split, None)
         or getattr(settings, "train", None)
-        or getattr(settings, "archive", settings.source)
+        or getattr(settings, "archive", None)
+        or getattr(settings, "path", settings.source)
     )
     return f"{study.file}: datasets.{dataset}: the {split} split ({origin})"

@@ -8,90 +8,25 @@ the files in it. In their stead, the settings that Snakemake compares carry the 
 
 from __future__ import annotations
 
-import dataclasses
 import functools
-import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ddpm.data.folders import list_images
-from ddpm.errors import DataError, StudyError
+from ddpm.data import lsun_archive
+from ddpm.errors import DataError
 from ddpm.graph import layout
 from ddpm.graph.fingerprint import dataset_fingerprint
-from ddpm.records.files import sha256, write_text
+from ddpm.graph.source_files import SourceFiles, is_fetched, require_source, source_files
+from ddpm.records.files import write_text
 from ddpm.resources.locating import require_obtainable
-from ddpm.resources.registry import FOLDER, read_registry
 from ddpm.study import Study
 
 if TYPE_CHECKING:
     from ddpm.study.datasets import DatasetSettings
 
 SPLITS = ("train", "test")
-
-
-@dataclasses.dataclass(frozen=True)
-class SourceFiles:
-    """The files of a source whose content no setting says, as they are now.
-
-    Attributes:
-        files: by name, which does not change when the whole source is moved, path and status; empty if the
-            source is not there.
-    """
-
-    files: Mapping[str, tuple[Path, os.stat_result]]
-
-    @functools.cached_property
-    def sizes(self) -> str:
-        """A hash of names and sizes: where it differs, so does the content."""
-        return _digest({name: status.st_size for name, (_, status) in self.files.items()})
-
-    @functools.cached_property
-    def times(self) -> str:
-        """A hash of names, sizes and times of change: where it is the same, so is the content."""
-        return _digest(
-            {
-                name: [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
-                for name, (_, status) in self.files.items()
-            }
-        )
-
-    @functools.cached_property
-    def content(self) -> str:
-        """A hash of names and contents; all files are read.
-
-        Raises:
-            DataError: one cannot be read.
-        """
-        try:
-            return _digest({name: sha256(path) for name, (path, _) in self.files.items()})
-        except OSError as error:
-            raise DataError(f"{error.filename}: cannot be read ({error.strerror})") from error
-
-
-def source_files(settings: DatasetSettings) -> SourceFiles | None:
-    """The files that a data set is packed from, looked at now.
-
-    None where the settings say which content they must have, or a rule fetches them.
-    """
-    if settings.source == "image_folder":
-        listings = {split: list_images(folder) for split, folder in settings.folders.items()}
-        if not all(listing.images for listing in listings.values()):
-            return SourceFiles({})
-        return SourceFiles(
-            {
-                f"{split}/{path}": (Path(listing.folder, path), status)
-                for split, listing in listings.items()
-                for path, status in listing.images.items()
-            }
-        )
-    if settings.source == "cifar10" and not settings.is_pinned and not _is_fetched(settings.archive):
-        from ddpm.data.cifar10 import files_of
-
-        return SourceFiles({name: (path, path.stat()) for name, path in files_of(settings.archive).items()})
-    return None
 
 
 def data_settings(study: Study, dataset: str) -> str:
@@ -111,22 +46,17 @@ def fetched_files(study: Study, dataset: str) -> list[str]:
     """The files of a data set that a rule fetches; what else it is packed from must be there, or be packed.
 
     Raises:
-        StudyError: a folder holds no images, and the data set is not packed.
+        StudyError: a folder or archive holds no images, and the data set is not packed.
         ResourceError: an archive is not there and cannot be fetched, and the data set is not packed.
-        DataError: a folder cannot be read, or does not suffice for what is measured.
+        DataError: a folder or archive cannot be read, or does not suffice for what is measured.
     """
     settings = study.datasets[dataset]
-    if settings.source == "cifar10" and _is_fetched(settings.archive):
+    if settings.source == "cifar10" and is_fetched(settings.archive):
         require_obtainable([settings.archive])
         return [settings.archive]
     if _packed(study, dataset) is None:
         require_source(study, dataset)
-        if settings.source == "image_folder":
-            # Loads numpy, which a start with packed images does without.
-            from ddpm.data.image_folder import listed
-            from ddpm.data.sufficiency import require_enough_images
-
-            require_enough_images(study, dataset, *(split.labels for split in listed(settings)))
+        _require_enough_images(study, dataset)
     return []
 
 
@@ -138,36 +68,21 @@ def packed_hash(study: Study, dataset: str) -> str | None:
     return str(packed["data_hash"])
 
 
-def require_source(study: Study, dataset: str) -> None:
-    """Raises StudyError or ResourceError if what a data set is packed from is not there."""
-    settings = study.datasets[dataset]
-    if settings.source == "cifar10":
-        require_obtainable([settings.archive])
-    if settings.source == "image_folder":
-        for split, folder in settings.folders.items():
-            if not list_images(folder).images:
-                found = "holds no images" if Path(folder).is_dir() else "is no folder"
-                raise StudyError(
-                    f"{study.file}: datasets.{dataset}.{split}: {folder} {found}; give the path of a folder "
-                    "of images"
-                )
-
-
 def split_sizes(study: Study, dataset: str) -> Mapping[str, int]:
     """Number of images of each split: of those that are packed, or of those that will be.
 
     Raises:
-        DataError: a folder cannot be read.
+        DataError: a folder or archive cannot be read.
     """
     settings = study.datasets[dataset]
-    if settings.source == "lsun":
-        return {"train": settings.images or 0, "test": 0}
-    if settings.source != "image_folder":
+    if settings.source != "image_folder" and settings.source != "lsun":
         return settings.split_sizes
     files = _files_now(settings)
     assert files is not None
     if _recorded_state(study, dataset, files) is not None and (packed := _packed(study, dataset)):
         return packed["counts"]
+    if settings.source == "lsun":
+        return {"train": settings.images or _records_now(settings.archive), "test": 0}
     if settings.test_images is not None:
         return {"train": max(0, len(files.files) - settings.test_images), "test": settings.test_images}
     return {split: sum(name.startswith(f"{split}/") for name in files.files) for split in SPLITS}
@@ -187,6 +102,31 @@ def record_source(study: Study, dataset: str, files: SourceFiles) -> None:
     state = record["state"] if record.get("content") == now.content else now.times
     content = {"state": state, "sizes": now.sizes, "times": now.times, "content": now.content}
     write_text(_record_path(study, dataset), json.dumps(content, indent=1) + "\n")
+
+
+def _require_enough_images(study: Study, dataset: str) -> None:
+    """Raises DataError if the files of a data set do not suffice, as far as their number tells."""
+    settings = study.datasets[dataset]
+    if settings.source == "digits" or settings.source == "cifar10":
+        return
+    # Loads numpy, which a start with packed images does without.
+    import numpy as np
+
+    from ddpm.data.sufficiency import require_enough_images
+
+    if settings.source == "image_folder":
+        from ddpm.data.image_folder import listed
+
+        train, test = (split.labels for split in listed(settings))
+    else:
+        if settings.source == "lsun":
+            count = lsun_archive.wanted_records(settings.archive, settings.images)
+        else:
+            from ddpm.data.celebahq import find_all_faces
+
+            count = find_all_faces(settings).count
+        train, test = np.zeros(count, np.int64), np.zeros(0, np.int64)
+    require_enough_images(study, dataset, train, test)
 
 
 def _recorded_state(study: Study, dataset: str, files: SourceFiles) -> str | None:
@@ -232,11 +172,10 @@ def _files_now(settings: DatasetSettings) -> SourceFiles | None:
     return source_files(settings)
 
 
-def _is_fetched(archive: str) -> bool:
-    path = Path(os.path.normpath(archive))
-    return path.is_relative_to(FOLDER) and path.relative_to(FOLDER).as_posix() in read_registry()
-
-
-def _digest(values: Mapping[str, Any]) -> str:
-    content = json.dumps(values, sort_keys=True)
-    return hashlib.sha256(content.encode()).hexdigest()[:16]
+@functools.cache
+def _records_now(archive: str) -> int:
+    """How many records an archive of LSUN has; of one that is not there, as far as its name tells."""
+    if not lsun_archive.unusable(archive):
+        return lsun_archive.entries(archive)
+    known = lsun_archive.category(archive)
+    return known.records if known else 0

@@ -230,7 +230,8 @@ def _too_few_compared(study: Study) -> Problems:
         settings = study.datasets[name]
         for split, images in getattr(settings, "split_sizes", {}).items():
             if images < 2 and (split == "train" or settings.has_test_images):
-                yield ("datasets", name, f"{split}_images"), f"{images} {reason}"
+                key = f"{split}_images" if settings.has_test_images else "images"
+                yield ("datasets", name, key), f"{images} {reason}"
 
 
 def _missing_judge(study: Study) -> Problems:

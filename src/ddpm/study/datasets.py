@@ -155,6 +155,11 @@ class LsunSettings(Settings):
         """Channels, height, width."""
         return (3, self.image_size, self.image_size)
 
+    @property
+    def split_sizes(self) -> dict[str, int]:
+        """Number of images of each split, as far as it stands here (ddpm.graph.sources knows all)."""
+        return {"test": 0} | ({} if self.images is None else {"train": self.images})
+
 
 class CelebaHqSettings(Settings):
     """CelebA-HQ's 30,000 faces, from files of this size or of 2, 4, 8 ... times it; no test images."""
