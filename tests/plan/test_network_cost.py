@@ -21,14 +21,8 @@ from ddpm.network.dropout import DropoutKeys
 from ddpm.network.execution import Execution
 from ddpm.network.unet import UNet
 from ddpm.plan.jobs import REPOSITORY
-from ddpm.plan.network_cost import (
-    WORKING_BYTES,
-    classifier_flops,
-    evaluation_bytes,
-    model_cost,
-    training_bytes,
-    unet_cost,
-)
+from ddpm.plan.memory import evaluation_bytes, training_bytes
+from ddpm.plan.network_cost import WORKING_BYTES, classifier_flops, model_cost, unet_cost
 from ddpm.study import load_study
 from ddpm.study.models import NetworkSettings
 

@@ -47,12 +47,15 @@ def wrong_gradients_of_norms(graph, inputs):
 
 
 def test_a_right_compiler_trains_to_the_same_weights(monkeypatch, tmp_path):
+    """Also in parts, with activations that are computed again; the network is compiled once."""
     eager = training(steps=5)
     eager.run(StateFolder(tmp_path / "eager", "tiny"), "eager")
     with_backend(monkeypatch, "aot_eager")
-    compiled = training(steps=5, compiled=True)
+    less = {"gradient_accumulation": 2, "activation_checkpointing": True}
+    compiled = training(steps=5, compiled=True, **less)
     compiled.run(StateFolder(tmp_path / "compiled", "tiny"), "compiled")
     torch.testing.assert_close(compiled.parameters.vector, eager.parameters.vector, rtol=1e-4, atol=1e-6)
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
 
 
 def test_wrong_gradients_stop_the_run_before_its_first_update(monkeypatch, tmp_path):

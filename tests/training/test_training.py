@@ -65,6 +65,23 @@ def test_what_is_drawn_for_an_update_does_not_depend_on_its_neighbours():
         assert torch.equal(batch.x_0, wanted)
 
 
+def test_large_noise_is_drawn_for_fewer_updates_at_once(monkeypatch):
+    """With the same numbers; so a batch of large images does not take sixteen times its memory."""
+    drawn = []
+    monkeypatch.setattr("ddpm.training.batches.normal", lambda *a: (drawn.append(len(a[2])), normal(*a))[1])
+    usual = Batches(numbered_images(30), 100, 8, flip=True, seed=4)
+    wanted = [usual[update] for update in (0, 2, 3, 16, 40)]
+    assert set(drawn) == {8 * UPDATES_AT_ONCE}
+    for largest, at_once in ((3 * 8 * 4 * 4, 3), (1, 1)):
+        drawn.clear()
+        monkeypatch.setattr("ddpm.training.batches.NOISE_AT_ONCE", largest)
+        bounded = Batches(numbered_images(30), 100, 8, flip=True, seed=4)
+        for update, batch in zip((0, 2, 3, 16, 40), wanted, strict=True):
+            for part in ("x_0", "t", "noise"):
+                assert torch.equal(getattr(bounded[update], part), getattr(batch, part))
+        assert set(drawn) == {8 * at_once}
+
+
 def test_flips_are_for_each_image_and_can_be_off():
     images = torch.tensor([[[[0, 255]]]], dtype=torch.uint8).expand(200, 1, 1, 2).contiguous()
     mirrored = Batches(images, 10, 200, flip=True, seed=0)[0].x_0[:, 0, 0, 0] == 1

@@ -17,6 +17,10 @@ from ddpm.training.state import StateFolder
 RUNS = {
     "whole": (("mse", "fixed_large"), {"gradient_clip": 0.5}),
     "shards": (("mse", "fixed_large"), {"gradient_clip": 0.5, "gradient_clip_shards": 4}),
+    "less memory": (
+        ("mse", "fixed_large"),
+        {"gradient_clip": 0.5, "gradient_accumulation": 2, "activation_checkpointing": True},
+    ),
     "learned": (("kl", "learned"), {"gradient_clip": 5.0}),
 }
 STEPS = 20

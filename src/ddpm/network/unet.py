@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from ddpm.network.initialisation import allocate, initialise
 from ddpm.network.layers import (
@@ -21,6 +23,9 @@ from ddpm.network.normalised_swish import normalised_swish
 
 # Channels of the first level.
 CHANNELS_LAST_FROM = 64
+
+# Calls a part of the network with its inputs.
+Call = Callable[..., Tensor]
 
 
 class UNet(nn.Module):
@@ -44,6 +49,8 @@ class UNet(nn.Module):
         layout: of convolutions' weights and images in memory.
         working_dtype: of what is computed between the first and the last convolution
             (`ddpm.network.execution`); float32 at first.
+        checkpointing: in training mode, keep the inputs of blocks alone for the backward pass, which computes
+            again what lies within them; False at first.
     """
 
     def __init__(
@@ -63,6 +70,7 @@ class UNet(nn.Module):
         self.image_shape = tuple(image_shape)
         self.layout = _layout(channels)
         self.working_dtype = torch.float32
+        self.checkpointing = False
         heights = [height // 2**level for level in range(len(channel_multipliers))]
         widths = [channels * multiple for multiple in channel_multipliers]
         # On the meta device modules take no memory and draw nothing from torch's global generator.
@@ -85,19 +93,38 @@ class UNet(nn.Module):
         """X_t float32 [B, C, H, W] and t int64 [B] in 0..T-1 to [B, output_multiple C, H, W]."""
         embedding = functional.silu(self.temb(t))
         h = self.conv_in(x.contiguous(memory_format=self.layout))
+        recompute = self.checkpointing and self.training and torch.is_grad_enabled()
+        call = _recomputing if recompute else _plainly
         in_bfloat16 = self.working_dtype == torch.bfloat16
         with torch.autocast(x.device.type, torch.bfloat16, enabled=in_bfloat16):
-            h = self._body(h.to(self.working_dtype), embedding)
-        return self.conv_out(normalised_swish(self.norm_out, h))
+            h = self._body(call, h.to(self.working_dtype), embedding)
+        return call(self._head, h)
 
-    def _body(self, h: Tensor, embedding: Tensor) -> Tensor:
+    def _body(self, call: Call, h: Tensor, embedding: Tensor) -> Tensor:
         skips = [h]
         for level in self.down:
-            h = level(h, embedding, skips)
-        h = self.mid(h, embedding)
+            h = level(call, h, embedding, skips)
+        h = self.mid(call, h, embedding)
         for level in reversed(self.up):
-            h = level(h, embedding, skips)
+            h = level(call, h, embedding, skips)
         return h
+
+    def _head(self, h: Tensor) -> Tensor:
+        return self.conv_out(normalised_swish(self.norm_out, h))
+
+
+def _plainly(part: Call, *inputs: Tensor) -> Tensor:
+    return part(*inputs)
+
+
+def _recomputing(part: Call, *inputs: Tensor) -> Tensor:
+    """The same, keeping the inputs alone for the backward pass.
+
+    What a part computes last, if nothing is kept of it, is not computed again (torch stops before). Nothing
+    draws from torch's generators, whose states would be copied from the GPU: dropout has keys, and those of
+    one call stand until its backward pass is done.
+    """
+    return checkpoint(part, *inputs, use_reentrant=False, preserve_rng_state=False)
 
 
 def _layout(channels: int) -> torch.memory_format:
@@ -123,16 +150,18 @@ class _DownLevel(nn.Module):
         super().__init__()
         self.block, self.attn, self.downsample = block, attn, downsample
 
-    def forward(self, h: Tensor, embedding: Tensor, skips: list[Tensor]) -> Tensor:
-        for i, block in enumerate(self.block):
-            h = block(h, embedding)
-            if len(self.attn):
-                h = self.attn[i](h)
+    def forward(self, call: Call, h: Tensor, embedding: Tensor, skips: list[Tensor]) -> Tensor:
+        for i in range(len(self.block)):
+            h = call(functools.partial(self._attending, i), h, embedding)
             skips.append(h)
         if self.downsample is not None:
-            h = self.downsample(h)
+            h = call(self.downsample, h)
             skips.append(h)
         return h
+
+    def _attending(self, i: int, h: Tensor, embedding: Tensor) -> Tensor:
+        h = self.block[i](h, embedding)
+        return self.attn[i](h) if len(self.attn) else h
 
 
 class _UpLevel(nn.Module):
@@ -140,12 +169,21 @@ class _UpLevel(nn.Module):
         super().__init__()
         self.block, self.attn, self.upsample = block, attn, upsample
 
-    def forward(self, h: Tensor, embedding: Tensor, skips: list[Tensor]) -> Tensor:
-        for i, block in enumerate(self.block):
-            h = block(torch.cat([h, skips.pop()], dim=1), embedding)
-            if len(self.attn):
-                h = self.attn[i](h)
+    def forward(self, call: Call, h: Tensor, embedding: Tensor, skips: list[Tensor]) -> Tensor:
+        for i in range(len(self.block)):
+            if call is _recomputing:
+                h = call(functools.partial(self._joining, i), h, skips.pop(), embedding)
+            else:
+                # No name holds the skip once it is joined to h: its memory is free within the block.
+                h = self._attending(i, torch.cat([h, skips.pop()], dim=1), embedding)
         return h if self.upsample is None else self.upsample(h)
+
+    def _joining(self, i: int, h: Tensor, skip: Tensor, embedding: Tensor) -> Tensor:
+        return self._attending(i, torch.cat([h, skip], dim=1), embedding)
+
+    def _attending(self, i: int, h: Tensor, embedding: Tensor) -> Tensor:
+        h = self.block[i](h, embedding)
+        return self.attn[i](h) if len(self.attn) else h
 
 
 class _Middle(nn.Module):
@@ -155,8 +193,11 @@ class _Middle(nn.Module):
         self.attn_1 = AttentionBlock(channels, block.groups)
         self.block_2 = block.residual(channels, channels)
 
-    def forward(self, h: Tensor, embedding: Tensor) -> Tensor:
-        return self.block_2(self.attn_1(self.block_1(h, embedding)), embedding)
+    def forward(self, call: Call, h: Tensor, embedding: Tensor) -> Tensor:
+        return call(self.block_2, call(self._attending, h, embedding), embedding)
+
+    def _attending(self, h: Tensor, embedding: Tensor) -> Tensor:
+        return self.attn_1(self.block_1(h, embedding))
 
 
 def _way_down(

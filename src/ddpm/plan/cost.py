@@ -51,10 +51,18 @@ def features_flops(study: Study) -> float:
     return float(classifier_flops(study.datasets[features.dataset].image_shape))
 
 
+def training_to_forward(study: Study, model: str) -> int:
+    """Operations of an image in training, relative to those of an image forward.
+
+    What is computed again with checkpointing is nearly a forward pass.
+    """
+    return TRAINING_TO_FORWARD + study.model(model).training.activation_checkpointing
+
+
 def training_flops(study: Study, model: str) -> float:
     """Operations of one training step of a model."""
     batch = study.model(model).training.batch_size
-    return float(TRAINING_TO_FORWARD * model_cost(study, model).flops * batch)
+    return float(training_to_forward(study, model) * model_cost(study, model).flops * batch)
 
 
 def speed_of_rate(study: Study, rate: float, machine: str, notes: Sequence[str]) -> Speed:
@@ -71,10 +79,11 @@ def speed_of_step(study: Study, models: Sequence[str], seconds: float) -> Speed:
     """
     model = max(models, key=lambda name: training_flops(study, name))
     batch = study.model(model).training.batch_size
+    ratio = training_to_forward(study, model)
     notes = (
         f"Given: one training step of {model} (batch {batch}) takes {seconds:g} s.",
-        f"The rest follows from the number of operations: an image forward is 1/{TRAINING_TO_FORWARD} of an "
-        "image in training.",
+        f"The rest follows from the number of operations: an image forward is 1/{ratio} of an image in "
+        "training.",
     )
     rate = training_flops(study, model) / seconds
     return speed_of_rate(study, rate, f"a machine with training steps of {seconds:g} s", notes)

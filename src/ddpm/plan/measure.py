@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -63,7 +64,7 @@ def _measured(
 ) -> tuple[float, float, str]:
     """Seconds of a training step and of a network input, and the two in words."""
     training, calls = _training(study, model, device), study.sampling_of(model).batch_size
-    batch, parts = training.settings.batch_size, training.settings.gradient_clip_shards
+    batch, parts = training.settings.batch_size, math.prod(_parts(study, model, device).values())
     step = timed(lambda size: _training_steps(training, size), batch, parts, device, share)
     progress.advance()
     call = timed(lambda size: _sampling_steps(study, training, size), calls, 1, device, share)
@@ -81,12 +82,16 @@ def _alike(study: Study, model: str, device: str) -> Any:
     """Equal for models that are measured together: learned variance is a few output channels more."""
     settings = study.model(model)
     shape, training = study.datasets[settings.dataset].image_shape, settings.training
-    return settings.network.model_dump_json(), shape, training.batch_size, _parts(study, model, device)
+    parts = _parts(study, model, device)
+    batch = training.batch_size, training.activation_checkpointing, tuple(parts.values())
+    return settings.network.model_dump_json(), shape, batch
 
 
-def _parts(study: Study, model: str, device: str) -> int:
-    """Parts of a batch that are clipped apart; a processor takes the same time for small parts as for one."""
-    return 1 if device == "cpu" else study.model(model).training.gradient_clip_shards
+def _parts(study: Study, model: str, device: str) -> dict[str, int]:
+    """Settings that have a batch computed in parts; to a processor, small parts take no longer than one."""
+    training = study.model(model).training
+    names = "gradient_clip_shards", "gradient_accumulation"
+    return {name: 1 if device == "cpu" else getattr(training, name) for name in names}
 
 
 def _training(study: Study, model: str, device: str) -> Training:
@@ -95,8 +100,7 @@ def _training(study: Study, model: str, device: str) -> Training:
     images = torch.randint(256, (settings.training.batch_size, *shape), dtype=torch.uint8)
     network = build_network(study, model, seed=0).to(device)
     diffusion = build_diffusion(study, model).to(device)
-    parts = {"gradient_clip_shards": _parts(study, model, device)}
-    optimisation = settings.training.model_copy(update=parts)
+    optimisation = settings.training.model_copy(update=_parts(study, model, device))
     return Training(network, diffusion, settings.diffusion.loss, optimisation, images.to(device), seed=0)
 
 

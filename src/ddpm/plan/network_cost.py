@@ -7,9 +7,7 @@ cannot wait for; tests hold these numbers against torch's own counts of the U-Ne
 from __future__ import annotations
 
 import dataclasses
-import math
 
-from ddpm.graph.sources import split_sizes
 from ddpm.study import Study
 from ddpm.study.models import NetworkSettings
 
@@ -17,7 +15,6 @@ from ddpm.study.models import NetworkSettings
 INCEPTION_FLOPS = 11.43e9
 # Forward and backward together, relative to forward (exact for convolutions and products of matrices).
 TRAINING_TO_FORWARD = 3
-
 
 FLOAT_BYTES = 4
 # Of a number in the network's body, where autocast computes with it (`ddpm.network.execution`).
@@ -34,12 +31,16 @@ class NetworkCost:
             layers and attention's products are counted; norms and activations are not (as
             torch.utils.flop_counter).
         kept: bytes of one image's activations that a GPU keeps for the backward pass.
+        inputs: bytes of those that enter the parts that checkpointing computes again.
+        part: bytes that such a part needs at most in its backward pass, for which it is computed again.
         live: bytes of one image's activations at once, at most, where no gradient is asked for.
     """
 
     parameters: int
     flops: int
     kept: int = 0
+    inputs: int = 0
+    part: int = 0
     live: int = 0
 
     def __add__(self, other: NetworkCost) -> NetworkCost:
@@ -47,6 +48,8 @@ class NetworkCost:
             self.parameters + other.parameters,
             self.flops + other.flops,
             self.kept + other.kept,
+            self.inputs + other.inputs,
+            max(self.part, other.part),
             max(self.live, other.live),
         )
 
@@ -57,29 +60,6 @@ def model_cost(study: Study, model: str, precision: str = "float32") -> NetworkC
     shape = study.datasets[settings.dataset].image_shape
     multiple = 2 if settings.diffusion.variance == "learned" else 1
     return unet_cost(settings.network, shape, multiple, WORKING_BYTES[precision])
-
-
-def training_bytes(study: Study, model: str) -> int:
-    """Memory of a GPU that trains a model, estimated: its parameters' vectors, activations, the images.
-
-    The vectors are weights, average, two moments and the gradient; a sixth where gradients are clipped in
-    shards, which are computed one after another. Not counted: the CUDA context, workspaces of convolutions,
-    gradients of activations, fragmentation, CUDA graphs.
-    """
-    settings = study.model(model)
-    training, data = settings.training, study.datasets[settings.dataset]
-    cost = model_cost(study, model, training.precision)
-    vectors = 6 if training.gradient_clip_shards > 1 else 5
-    of_parameter = FLOAT_BYTES * vectors + _copy_bytes(WORKING_BYTES[training.precision])
-    images = training.batch_size // training.gradient_clip_shards
-    data_bytes = split_sizes(study, settings.dataset)["train"] * math.prod(data.image_shape)
-    return of_parameter * cost.parameters + images * cost.kept + data_bytes
-
-
-def evaluation_bytes(study: Study, model: str, batch: int, precision: str) -> int:
-    """Memory of a GPU that calls a model's network without a gradient, estimated in the same way."""
-    cost = model_cost(study, model, precision)
-    return WORKING_BYTES[precision] * cost.parameters + batch * cost.live
 
 
 def unet_cost(
@@ -110,32 +90,50 @@ def unet_cost(
         cost += _live(inputs * sizes[level], outputs * sizes[level], waiting, working, first)
         return cost + _attention(outputs, sizes[level], working) if attends else cost
 
+    def again(cost: NetworkCost, entering: int, gradients: int = 0) -> NetworkCost:
+        """Of a part that `ddpm.network.unet` can compute again, which so many numbers enter."""
+        return dataclasses.replace(cost, inputs=working * entering, part=cost.kept + gradients)
+
+    def block_again(
+        inputs: int, joined: int, outputs: int, level: int, attends: bool, waiting: int
+    ) -> NetworkCost:
+        """Of a block that `inputs` channels enter, and `joined` ones that are kept for the way down."""
+        cost = block(inputs + joined, outputs, level, attends, waiting)
+        gradients = _gradients(inputs + joined, outputs, working, network.dropout > 0)
+        return again(cost, inputs * sizes[level], gradients * sizes[level])
+
     cost = _linear(base, 4 * base) + _linear(4 * base, 4 * base) + _convolution(3, colours, base, sizes[0])
     # Elements of what waits for the way up: the last of them is what comes next on the way down.
     inputs, skips, waiting = base, [base], [first]
     for level, (size, outputs) in enumerate(zip(sizes, widths, strict=True)):
         for _ in range(network.residual_blocks):
-            cost += block(inputs, outputs, level, attends[level], sum(waiting[:-1]))
+            cost += block_again(inputs, 0, outputs, level, attends[level], sum(waiting[:-1]))
             inputs = outputs
             skips.append(outputs)
             waiting.append(outputs * size)
         if level < len(widths) - 1:
             padded = ((height >> level) + 1) * ((width >> level) + 1)
-            cost += _convolution(3, outputs, outputs, sizes[level + 1]) + _kept(working * outputs * padded)
+            part = _convolution(3, outputs, outputs, sizes[level + 1]) + _kept(working * outputs * padded)
+            cost += again(part, outputs * size)
             skips.append(outputs)
             waiting.append(outputs * sizes[level + 1])
-    cost += block(inputs, inputs, -1, True, sum(waiting)) + block(inputs, inputs, -1, False, sum(waiting))
+    for attending in (True, False):
+        cost += block_again(inputs, 0, inputs, -1, attending, sum(waiting))
     for level in reversed(range(len(widths))):
         entered = inputs * sizes[level]
         for number in range(network.residual_blocks + 1):
             waiting.pop()
             beside = max(sum(waiting), stays) + entered + (inputs * sizes[level] if number else 0)
-            cost += block(inputs + skips.pop(), widths[level], level, attends[level], beside)
+            cost += block_again(inputs, skips.pop(), widths[level], level, attends[level], beside)
             inputs = widths[level]
         if level:
-            cost += _doubling(inputs, sizes[level]) + _kept(working * inputs * sizes[level])
-    cost += _norm(inputs) + _convolution(3, inputs, colours * output_multiple, sizes[0])
-    return cost + _kept(FLOAT_BYTES * (3 * inputs + colours) * sizes[0])
+            entering = inputs * sizes[level]
+            cost += dataclasses.replace(
+                _doubling(inputs, sizes[level]), kept=working * entering, inputs=working * entering
+            )
+    head = _norm(inputs) + _convolution(3, inputs, colours * output_multiple, sizes[0])
+    kept = FLOAT_BYTES * (3 * inputs + colours) * sizes[0]
+    return cost + again(head + _kept(kept), inputs * sizes[0])
 
 
 def classifier_flops(image_shape: tuple[int, int, int]) -> int:
@@ -157,7 +155,17 @@ def _block(inputs: int, outputs: int, base: int, size: int, working: int, drops:
     cost += _kept(size * ((2 * FLOAT_BYTES + working) * (inputs + outputs) + outputs * drops))
     if inputs == outputs:
         return cost
-    return cost + _convolution(1, inputs, outputs, size) + _kept(size * inputs * _copy_bytes(working))
+    return cost + _convolution(1, inputs, outputs, size) + _kept(size * inputs * copy_bytes(working))
+
+
+def _gradients(inputs: int, outputs: int, working: int, drops: bool) -> int:
+    """Bytes a position, at most, of the gradients that a block's backward pass has at once.
+
+    Those of what enters it and of what its second convolution gives and takes; in bfloat16, dropout's are of
+    another dtype than the convolution's, and there are more of them.
+    """
+    more = (FLOAT_BYTES + working) * outputs if drops and working < FLOAT_BYTES else 0
+    return working * (inputs + outputs) + FLOAT_BYTES * outputs + more
 
 
 def _live(x: int, output: int, waiting: int, working: int, first: int) -> NetworkCost:
@@ -174,8 +182,8 @@ def _attention(channels: int, size: int, working: int) -> NetworkCost:
     return _norm(channels) + projection + projection + projection + projection + products
 
 
-def _copy_bytes(working: int) -> int:
-    """Of a float32 number's copy in the working precision, where that is another."""
+def copy_bytes(working: int) -> int:
+    """Bytes of a float32 number's copy in the working precision, where that is another."""
     return working if working < FLOAT_BYTES else 0
 
 

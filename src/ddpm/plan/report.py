@@ -10,7 +10,8 @@ from ddpm.artefacts.published import Published
 from ddpm.graph import layout
 from ddpm.plan.cost import Plan
 from ddpm.plan.jobs import Job
-from ddpm.plan.network_cost import evaluation_bytes, model_cost, training_bytes, unet_cost
+from ddpm.plan.memory import Fitting, evaluation_bytes, fitting, training_bytes
+from ddpm.plan.network_cost import model_cost, unet_cost
 from ddpm.plan.work import RULES
 from ddpm.study import Study
 from ddpm.study.evaluation import LikelihoodSettings, SamplingSettings
@@ -19,9 +20,11 @@ from ddpm.study.models import NetworkSettings
 COLUMNS = 100
 # Memory in GB of common GPUs, and what the estimate of a job's memory should leave of it.
 CARDS, SPARE = (16, 24, 40, 80), 1
+# The card for which the report says how training fits it.
+USUAL_CARD = 24
 MEMORY_NOTE = (
     "An estimate: weights, average, moments, gradients, images, and the activations of a batch (of a shard "
-    "where gradients are clipped in shards). Left out, with "
+    "where gradients are clipped in shards, of a part with gradient_accumulation). Left out, with "
     f"{SPARE} GB set aside for it: the CUDA context, workspaces of convolutions, fragmentation, CUDA graphs. "
     "A batch of samples or of the bound that does not fit is halved; several GPUs share a batch of training."
 )
@@ -121,7 +124,24 @@ def _memory(plan: Plan) -> str:
             rows.append([model, *(size(need) if need else "" for need in needs), card(max(needs))])
     if not rows:
         return ""
-    return f"{_table(['GPU memory', *kinds, 'card'], rows)}\n{_wrapped(MEMORY_NOTE)}"
+    hints = [_ways(plan.study, job["model"]) for job in plan.to_run if job.rule == "train"]
+    notes = _wrapped(*filter(None, dict.fromkeys(hints)), MEMORY_NOTE)
+    return f"{_table(['GPU memory', *kinds, 'card'], rows)}\n{notes}"
+
+
+def _ways(study: Study, model: str) -> str:
+    """How the training of a model fits the usual card; "" if it does as it is."""
+    largest = (USUAL_CARD - SPARE) * 1e9
+    if training_bytes(study, model) <= largest:
+        return ""
+    ways = [_way(found) for found in fitting(study, model, largest)]
+    how = "; or with ".join(ways) or "nothing but a smaller network or bfloat16"
+    return f"To train {model} on a card of {USUAL_CARD} GB: with {how}."
+
+
+def _way(found: Fitting) -> str:
+    checkpointing = " and activation_checkpointing" if found.checkpointing else ""
+    return f"gradient_accumulation: {found.accumulation}{checkpointing} ({size(found.bytes)})"
 
 
 def _evaluation(study: Study, model: str, settings: SamplingSettings | LikelihoodSettings) -> int:
@@ -131,7 +151,7 @@ def _evaluation(study: Study, model: str, settings: SamplingSettings | Likelihoo
 def card(need: float) -> str:
     """The smallest of common GPUs that has so many bytes and some to spare."""
     found = [f"{memory} GB" for memory in CARDS if need <= (memory - SPARE) * 1e9]
-    return found[0] if found else f"over {CARDS[-1]} GB: smaller batch, bfloat16, or several GPUs"
+    return found[0] if found else f"over {CARDS[-1]} GB"
 
 
 def _disk(plan: Plan) -> str:

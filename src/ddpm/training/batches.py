@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
+import math
 from collections.abc import Iterator
 
 import torch
@@ -14,9 +15,12 @@ from ddpm.data.images import Images
 from ddpm.data.scaling import to_model
 from ddpm.random_numbers import Stream, integers, normal, permutation
 
-# Updates whose random numbers are drawn together: a generator of a hundred small operations costs more calls
-# than arithmetic. Blocks begin at multiples of it, so a resumed run draws the same ones.
+# Updates whose random numbers are drawn together, at most: a generator of a hundred small operations costs
+# more calls than arithmetic.
 UPDATES_AT_ONCE = 16
+# Bytes of noise up to which updates are drawn together; a generator's intermediate results take six times
+# as much. What is drawn for an update does not depend on it.
+NOISE_AT_ONCE = 2**26
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,13 +71,15 @@ class Batches:
         self.part = range(batch_size) if part is None else part
         self.images = Images(images) if isinstance(images, Tensor) else images
         self.timesteps, self.batch_size, self.flip, self.seed = timesteps, batch_size, flip, seed
+        noise_bytes = 4 * len(self.part) * math.prod(self.images.image_shape)
+        self._at_once = max(1, min(UPDATES_AT_ONCE, NOISE_AT_ONCE // noise_bytes))
         self._stream: Iterator[Tensor] = iter(())
         self._next_in_stream = -1
         self._order = functools.lru_cache(maxsize=2)(self._shuffled)
         self._drawn = functools.lru_cache(maxsize=1)(self._draw)
 
     def __getitem__(self, update: int) -> Batch:
-        block, within = divmod(update, UPDATES_AT_ONCE)
+        block, within = divmod(update, self._at_once)
         mirrored, t, noise = self._drawn(block)
         x_0 = to_model(self._pixels(update))
         if mirrored is not None:
@@ -83,10 +89,10 @@ class Batches:
     def _draw(self, block: int) -> tuple[Tensor | None, Tensor, Tensor]:
         """Flips (None for none), timesteps and noise of a block of updates, [updates, B, ...]."""
         device, count = self.images.device, len(self.part)
-        first = block * UPDATES_AT_ONCE
-        updates = torch.arange(first, first + UPDATES_AT_ONCE, device=device).repeat_interleave(count)
-        places = torch.arange(self.part.start, self.part.stop, device=device).repeat(UPDATES_AT_ONCE)
-        drawn = UPDATES_AT_ONCE, count
+        first = block * self._at_once
+        updates = torch.arange(first, first + self._at_once, device=device).repeat_interleave(count)
+        places = torch.arange(self.part.start, self.part.stop, device=device).repeat(self._at_once)
+        drawn = self._at_once, count
         mirrored = None
         if self.flip:
             mirrored = integers(self.seed, Stream.FLIP, places, updates, 2).bool().view(drawn)

@@ -25,6 +25,7 @@ def clipped_gradient(
     largest: float | None,
     shards: int,
     ranks: Ranks = ALONE,
+    accumulation: int = 1,
 ) -> tuple[Tensor, Tensor]:
     """Leaves the gradient of an update in `parameters`: the mean over shards of each one's clipped gradient.
 
@@ -38,17 +39,21 @@ def clipped_gradient(
         largest: the largest global norm of a shard's gradient; None for no clipping.
         shards: parts of the whole batch, 1 for the whole; otherwise a multiple of the number of processes.
         ranks: the processes that share the batch.
+        accumulation: equal parts in which a shard, or this process's part of a whole batch, is computed one
+            after another; their gradients are averaged before anything is clipped.
 
     Returns:
         the mean loss, and the mean over shards of the norms before clipping; scalars without a gradient,
         equal in all processes.
     """
     losses, norms, total = [], [], None
-    own_shards = max(1, shards // ranks.count)
-    for part in batch.shards(own_shards):
-        loss = mean_loss(part)
-        loss.backward()
-        losses.append(loss.detach())
+    own_shards = shards_of_a_process(shards, ranks)
+    for shard in batch.shards(own_shards):
+        for part in shard.shards(accumulation):
+            loss = mean_loss(part)
+            # The gradient is a sum over parts, of which the mean is wanted.
+            (loss / accumulation).backward()
+            losses.append(loss.detach())
         if shards > 1:
             norms.append(parameters.clip_gradient(largest))
             total = parameters.take_gradient(total)
@@ -59,3 +64,8 @@ def clipped_gradient(
         norms.append(parameters.clip_gradient(largest))
     loss, norm = ranks.mean_(torch.stack([torch.stack(losses).mean(), torch.stack(norms).mean()]))
     return loss, norm
+
+
+def shards_of_a_process(shards: int, ranks: Ranks) -> int:
+    """Into how many shards each process divides its part of a batch that is clipped in `shards`."""
+    return max(1, shards // ranks.count)

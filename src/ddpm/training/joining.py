@@ -54,6 +54,13 @@ def require_processes(study: Study, model: str, count: int, device: str) -> None
             f"parts that are clipped apart cannot be split among {count} processes; take a number of "
             "processes (--processes) that divides them, or 1 for `gradient_clip_shards`"
         )
+    part = training.batch_size // max(count, training.gradient_clip_shards)
+    if part % training.gradient_accumulation:
+        raise StudyError(
+            f"{study.file}: models.{model}.training.gradient_accumulation: {training.gradient_accumulation} "
+            f"parts do not divide the {part} images that each of {count} processes computes; lower it, as "
+            "each process has fewer images than one alone, or take another number of processes (--processes)"
+        )
     if not dist.is_available() or not (device == "cuda" or dist.is_gloo_available()):
         raise StudyError("--processes: this build of torch cannot train in several processes; use 1")
 

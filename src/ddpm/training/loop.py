@@ -42,7 +42,7 @@ from ddpm.training.compiled_gradients import require_compiled_gradients
 from ddpm.training.curve import Curve
 from ddpm.training.ema import ema_decay, update_ema
 from ddpm.training.flat_parameters import FlatParameters
-from ddpm.training.gradient import clipped_gradient
+from ddpm.training.gradient import clipped_gradient, shards_of_a_process
 from ddpm.training.optimiser import Adam, learning_rate
 from ddpm.training.ranks import ALONE, Ranks
 from ddpm.training.signals import Stopped, StopRequest
@@ -100,6 +100,7 @@ class Training:
         )
         self.execution = Execution(settings.precision, settings.compiled)
         self.execution.apply(network)
+        network.checkpointing = settings.activation_checkpointing
         self.dropout = DropoutKeys(network, seed)
         self.parameters = FlatParameters(network)
         self.average = self.parameters.vector.detach().clone()
@@ -119,6 +120,7 @@ class Training:
             self.settings.gradient_clip,
             self.settings.gradient_clip_shards,
             self.ranks,
+            self.settings.gradient_accumulation,
         )
         rate = learning_rate(self.updates, self.settings.learning_rate, self.settings.warmup_steps)
         self.adam.step(self.updates, rate)
@@ -207,7 +209,12 @@ class Training:
             self.adam.load_state(first, second, self.updates)
         self.network.train()
         if self.execution.compiled and self.updates < self.settings.steps:
-            require_compiled_gradients(self.parameters, self._mean_loss, self.batches[self.updates])
+            require_compiled_gradients(self.parameters, self._mean_loss, self._first_part())
+
+    def _first_part(self) -> Batch:
+        """What the network computes at once of the next update, the one size that it is compiled for."""
+        shards = shards_of_a_process(self.settings.gradient_clip_shards, self.ranks)
+        return self.batches[self.updates].shards(shards * self.settings.gradient_accumulation)[0]
 
     def _require_same_weights(self) -> None:
         if self.ranks.count > 1:
