@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 from ddpm.data import lmdb_file
 from ddpm.errors import DataError
-from ddpm.progress import Progress
 from ddpm.records.files import output_error
 from ddpm.records.reading import unreadable
 
@@ -143,6 +142,9 @@ def unpacked(archive: str, folder: Path) -> Iterator[str]:
 
 
 def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, place: Path) -> None:
+    # Loads tqdm, which a start of Snakemake does without.
+    from ddpm.progress import Progress
+
     place.mkdir(parents=True, exist_ok=True)
     part = place / f"{lmdb_file.DATA}.part"
     title, total = f"unpack {archive.filename}", member.file_size // MEGABYTE
