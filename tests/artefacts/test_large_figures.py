@@ -132,7 +132,11 @@ def test_a_smaller_image_has_the_means_of_blocks():
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("crop: [10, 10, 40]", "crop: [30, 0, 40]", r"figure12.crop: \[30, 0, 40\].*does not lie within 64x64"),
+        (
+            "crop: [10, 10, 40]",
+            "crop: [30, 0, 40]",
+            r"figure12.crop: \[30, 0, 40\].*does not lie within 64x64",
+        ),
         ("images: 150", "images: 99", r"figure16: shows 100 samples, but sampling.images is 99"),
         (
             "church: {dataset: faces}",

@@ -77,7 +77,10 @@ def _truncated() -> None:
         (lambda: np.savez("theirs.npz", images(7)), r"theirs.npz: holds 7 images.* for 8 or more"),
         (lambda: np.savez("theirs.npz", images().astype(float)), r"theirs.npz: its array is float64"),
         (lambda: np.savez("theirs.npz", channels_first(images())), r"shape \[6, 3, 6\]"),
-        (lambda: np.savez("theirs.npz", a=images(), b=images()), r"which of its arrays are the images \(a.npy, b"),
+        (
+            lambda: np.savez("theirs.npz", a=images(), b=images()),
+            r"which of its arrays are the images \(a.npy, b",
+        ),
         (_truncated, r"theirs.npz: not a readable .npz file"),
     ],
 )
@@ -117,9 +120,17 @@ def test_there_are_no_weights(study):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("samples: theirs.npz", "samples: theirs.npz, pretrained: {file: w.npz}", "has `pretrained` weights too"),
+        (
+            "samples: theirs.npz",
+            "samples: theirs.npz, pretrained: {file: w.npz}",
+            "has `pretrained` weights too",
+        ),
         ("samples: theirs.npz", "samples: theirs.npz, seeds: [0, 1]", "are one set of images"),
-        ("sampling: {images: 8}", "artefacts: {figure5: {model: theirs}}", "figure5: theirs has others' samples"),
+        (
+            "sampling: {images: 8}",
+            "artefacts: {figure5: {model: theirs}}",
+            "figure5: theirs has others' samples",
+        ),
         (
             "sampling: {images: 8}",
             "artefacts: {training_curves: {models: [theirs]}}",

@@ -76,7 +76,10 @@ def test_all_at_full_scale_is_exactly_these_jobs(full_scale):
     ("target", "expected"),
     [
         ("results/cifar10/table4.csv", {"train": 1, "checkpoint": 11, "choose": 1, "bound": 2, "sample": 0}),
-        ("results/cifar10/table1.csv", {"train": 2, "checkpoint": 19, "choose": 2, "bound": 24, "sample": 40}),
+        (
+            "results/cifar10/table1.csv",
+            {"train": 2, "checkpoint": 19, "choose": 2, "bound": 24, "sample": 40},
+        ),
         ("results/cifar10/table2.csv", {"train": 6, "checkpoint": 51, "choose": 6, "bound": 0, "sample": 80}),
         ("results/cifar10/figures/figure13.png", {"train": 1, "sample": 1, "quality": 0}),
         ("results/cifar10/figures/training_curves.png", {"train": 6, "checkpoint": 0, "sample": 0}),
@@ -111,7 +114,10 @@ def test_the_miniature_changes_sizes_alone():
     assert set(LOCAL["defaults"]["diffusion"]) == {"timesteps", "beta_start", "beta_end"}
     assert LOCAL["models"] == {"epsilon_L_simple": {"checkpoints": LOCAL["defaults"]["checkpoints"]}}
     assert "features" not in LOCAL["quality"]
-    assert set(load_study(ROOT / "config" / "cifar10.yaml").models) == {*MODELS, "epsilon_L_simple_fixed_small"}
+    assert set(load_study(ROOT / "config" / "cifar10.yaml").models) == {
+        *MODELS,
+        "epsilon_L_simple_fixed_small",
+    }
 
 
 # The mark is that of all tests that use this.
@@ -162,7 +168,9 @@ def test_the_chosen_weights_are_those_of_least_fid(built):
         _, chosen = read_weights(built / "results/cifar10/models" / model / "seed0/chosen.safetensors")
         assert chosen["updates"] == fid.idxmin()
         assert f"{fid.min():.2f} of 6 samples" in chosen["chosen"]
-        quality = read_measurements([built / f"results/cifar10/measurements/quality/{model}/seed0/sampling0.parquet"])
+        quality = read_measurements(
+            [built / f"results/cifar10/measurements/quality/{model}/seed0/sampling0.parquet"]
+        )
         assert set(quality["weights_hash"]) == {chosen["weights_hash"]}
 
 

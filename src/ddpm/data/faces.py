@@ -16,6 +16,9 @@ from ddpm.records.reading import unreadable, why
 
 _PARQUET_MAGIC = b"PAR1"
 _COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
+_MISSING = (
+    "no such file or folder; give a folder of the images, a .tar of it, or the parquet files that hold them"
+)
 # Rows of parquet that are in memory at once.
 _ROWS = 64
 
@@ -54,7 +57,7 @@ def unusable(path: str) -> str:
     if place.is_dir():
         found = _parquet_files(place) or list_images(path).images
         return "" if found else "holds neither images nor .parquet files; unpack what lies there, if anything"
-    if reason := unreadable(place, "no such file or folder"):
+    if reason := unreadable(place, _MISSING):
         return reason
     if _parquet_files(place) or _is_tar(place):
         return ""

@@ -76,14 +76,16 @@ def draw_blocks(bands: Sequence[Sequence[Block]], heading: str) -> Figure:
     dpi = max(DPI, math.ceil(across / PAGE_WIDTH))
     page_at = Resolution(dpi, 1)
     between = page_at.dots(_BETWEEN)
-    placed, top = [], 0
-    for band in bands:
-        left, grids = 0, [block.grid(page_at.gap) for block in band]
-        for block, grid in zip(band, grids, strict=True):
-            placed.append((block, grid, left, top))
+    grids = [[block.grid(page_at.gap) for block in band] for band in bands]
+    widths = [sum(grid.width + between for grid in of_band) - between for of_band in grids]
+    placed, top, width = [], 0, max(widths)
+    for band, of_band, across in zip(bands, grids, widths, strict=True):
+        # Gaps make grids of smaller cells a little larger: all are centred.
+        left, height = (width - across) // 2, max(grid.height for grid in of_band)
+        for block, grid in zip(band, of_band, strict=True):
+            placed.append((block, grid, left, top + (height - grid.height) // 2))
             left += grid.width + between
-        top += max(grid.height for grid in grids) + between
-    width = max(left + grid.width for _, grid, left, _ in placed)
+        top += height + between
     page = Page(width, top - between, dpi, heading)
     for block, grid, left, upper in placed:
         page.add_image(grid.render(block.images), left, upper)
