@@ -1,4 +1,4 @@
-"""The 256x256 part of config/paper.yaml in miniature: official formats, every figure, Table 3, and what is missing."""
+"""The 256x256 part of config/paper.yaml in miniature: official formats, figures, Table 3, and what is missing."""
 
 import copy
 import json
@@ -108,7 +108,7 @@ def test_the_reference_is_the_first_records(built):
 
 
 def test_without_a_data_set_the_rest_is_built(built, tmp_path):
-    """What is missing is told before anything is made; --keep-going builds the rest, and the page says why."""
+    """What is missing is told before anything is made; --keep-going builds the rest; the page says why."""
     shutil.copytree(built / "config", tmp_path / "config")
     (tmp_path / "lsun").mkdir()
     for name in ("inception.pth", "faces.tar", "lsun/bedroom", "lsun/cat"):
