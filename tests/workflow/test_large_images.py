@@ -1,4 +1,4 @@
-"""The 256x256 part of config/paper.yaml in miniature: official formats, figures, Table 3, and what is missing."""
+"""The 256x256 part of config/paper.yaml in miniature: official formats, figures, Table 3, what is missing."""
 
 import copy
 import json
