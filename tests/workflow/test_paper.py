@@ -90,6 +90,15 @@ def test_one_artefact_at_full_scale(full_scale, target, expected):
     assert {rule: found[rule] for rule in expected} == expected
 
 
+def test_the_whole_paper_says_what_is_missing(full_scale):
+    """The 256x256 part's data are nowhere; with --keep-going the rest is this study's, but for shared figures."""
+    told = snakemake(full_scale, "all", "-n", status=1)
+    assert "figure3, figure16: config/paper.yaml: datasets.church.archive: datasets/church_outdoor" in told
+    found = counts(full_scale, "all", "--keep-going")
+    shared = {"figure": FULL_SCALE["figure"] - 5, "chain": 0}
+    assert Counter(found) == Counter(FULL_SCALE | shared | {"all": 1, "cifar10": 0})
+
+
 def test_the_pilot_trains_the_same_models_for_less(full_scale):
     found = counts(full_scale, "results/pilot/index.html")
     assert (found["train"], found["sample"]) == (6, 7)

@@ -23,6 +23,8 @@ from ddpm.study import Study
 # what is counted. Inception's statistics: FID's eigenvalues and covariance, KID, precision and recall.
 START_SECONDS = 5.0
 QUALITY_STATISTICS, REFERENCE_STATISTICS, STATISTICS_OF_SET = 60.0, 300.0, 10.0
+# Bytes of images that one core decodes and packs (docs/large-images.md: 88 MB/s for LSUN).
+PACKED_A_SECOND = 50e6
 # Inception's 2048 features and 1008 logits of an image.
 INCEPTION_FEATURES = 2048 + 1008
 # Tables, figures and measurements: a few of them for a job.
@@ -90,7 +92,8 @@ def _data(study: Study, job: Job) -> Work:
     settings = study.datasets[job["dataset"]]
     label = 8
     images = sum(split_sizes(study, job["dataset"]).values())
-    return Work(seconds=15.0, bytes=images * (math.prod(settings.image_shape) + label))
+    size = images * (math.prod(settings.image_shape) + label)
+    return Work(seconds=15.0 + size / PACKED_A_SECOND, bytes=size)
 
 
 def _features(study: Study, job: Job) -> Work:
@@ -187,9 +190,12 @@ def _coding(study: Study, job: Job) -> Work:
 def _reference(study: Study, job: Job) -> Work:
     sizes = split_sizes(study, job["dataset"])
     inception = study.quality.features.kind == "inception"
-    size = sum(sizes.values()) * INCEPTION_FEATURES * FLOAT_BYTES if inception else SMALL_BYTES
-    # Both splits, the test images with noise, and two sets of noise as large as the training split.
-    features = 3 * sizes["train"] + 2 * sizes["test"]
+    train = sizes["train"]
+    if (first := study.datasets[job["dataset"]].reference_images) is not None:
+        train = min(train, first)
+    # Both splits, the test images with noise, and two sets of noise as large as the training images compared.
+    features = 3 * train + 2 * sizes["test"]
+    size = (train + sizes["test"]) * INCEPTION_FEATURES * FLOAT_BYTES if inception else SMALL_BYTES
     return Work(features=features, seconds=_statistics(study, REFERENCE_STATISTICS), bytes=size)
 
 
