@@ -188,3 +188,9 @@ def test_without_snakemake_or_the_workflow(project, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(DDPMError, match="a plan needs Snakemake"):
         study_jobs(study, [])
+
+
+def test_the_whole_paper_is_planned_before_its_data_are_there(project):
+    found = counts(study_jobs(load_study("config/paper.yaml"), ["table3", "figure12"]))
+    assert (found["data"], found["train"], found["neighbours"]) == (4, 5, 1)
+    assert found["sample"] == 4 * 50 + 1

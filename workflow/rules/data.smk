@@ -2,7 +2,7 @@
 # inputs: what was packed from them stays usable without them, and their state is part of the settings.
 rule data:
     input:
-        lambda w: or_workflow_error(sources.fetched_files, study(w), w.dataset),
+        data_files,
     output:
         train=layout.TRAIN_IMAGES,
         test=layout.TEST_IMAGES,

@@ -24,6 +24,8 @@ def selection_in(home):
     if workflow.is_main_process:
         for warning in study.warnings:
             logger.warning(f"warning: {warning}")
+    if config.get("plan"):
+        return available.Selection(study, {})
     return or_workflow_error(available.select, study)
 
 
@@ -81,6 +83,16 @@ def sampled_from(wildcards):
     if study(wildcards).model(wildcards.model).samples is None:
         return weights(wildcards)
     return or_workflow_error(available.samples_of, study(wildcards), wildcards.model)
+
+
+def data_files(wildcards):
+    """The fetched files that a data set is packed from; all its files must be there, but for `ddpm plan`."""
+    try:
+        return sources.fetched_files(study(wildcards), wildcards.dataset)
+    except DDPMError as error:
+        if config.get("plan"):
+            return []
+        raise WorkflowError(str(error)) from None
 
 
 def artefact_inputs(wildcards, artefact):

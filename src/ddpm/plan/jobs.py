@@ -57,7 +57,8 @@ def study_jobs(study: Study, targets: Sequence[str]) -> list[Job]:
         DDPMError: Snakemake is not installed, or ends with an error.
     """
     words = [*target_files(study, targets), "--"]
-    calls = (["--summary", *words], ["--dry-run", *words])
+    # Data sets need not be there to be planned for.
+    calls = (["--config", "plan=true", kind, *words] for kind in ("--summary", "--dry-run"))
     with concurrent.futures.ThreadPoolExecutor() as pool:
         summary, dry_run = pool.map(functools.partial(_snakemake, study.file), calls)
     return summarised_jobs(summary, printed_inputs(dry_run))
