@@ -23,6 +23,7 @@ INCEPTION = "weights-inception-2015-12-05-6726825d.pth"
 TRAIN_IMAGES, TEST_IMAGES = 25, 10
 # In the smallest of such batches the first level is not left to autograd.
 BATCH = FRUGAL_FROM // (CHANNELS_LAST_FROM * 32 * 32)
+CHECKPOINTS = {"steps": [6], "evaluate": "minimum_fid", "images": 6}
 LOCAL: dict[str, Any] = {
     "datasets": {"cifar10": {"train_images": TRAIN_IMAGES, "test_images": TEST_IMAGES}},
     "defaults": {
@@ -30,10 +31,14 @@ LOCAL: dict[str, Any] = {
         "network": {"channels": CHANNELS_LAST_FROM, "channel_multipliers": [1, 2], "residual_blocks": 1},
         "diffusion": {"timesteps": 10, "beta_start": 0.01, "beta_end": 0.6},
         "training": {"steps": 12, "batch_size": BATCH, "warmup_steps": 2, "log_every": 3},
-        "checkpoints": {"steps": [6], "images": 6},
+        # Each checkpoint costs an Inception network's time: two of the models choose among theirs.
+        "checkpoints": {"steps": [], "evaluate": "last"},
     },
-    "models": {"epsilon_L_simple": {"checkpoints": {"steps": [6], "images": 6}}},
-    "sampling": {"images": 12, "batch_size": 4, "batches_per_shard": 2, "progressive_columns": 3},
+    "models": {
+        "mu_tilde_L_learned": {"checkpoints": CHECKPOINTS},
+        "epsilon_L_simple": {"checkpoints": CHECKPOINTS, "sampling_seeds": [0, 1]},
+    },
+    "sampling": {"images": 12, "batch_size": 4, "batches_per_shard": 3, "progressive_columns": 3},
     "likelihood": {"batch_size": 40, "images_per_shard": 15},
     "quality": {"batch_size": 20, "kid_subsets": 2, "kid_subset_size": 6},
     "compression": {"images": 4, "training_images": 4},
