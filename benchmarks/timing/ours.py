@@ -40,6 +40,8 @@ class Optimisation:
     log_every: int = 1000
     precision: str = "float32"
     compiled: bool = False
+    gradient_accumulation: int = 1
+    activation_checkpointing: bool = False
     save_every_minutes: float = 10.0
 
 
@@ -92,7 +94,11 @@ def training_run(setting: Setting, images: Tensor | None = None, **changes: Any)
     if images is None:
         images = made_up_images(setting.shape, 4 * setting.batch, setting.device)
     settings: Any = Optimisation(
-        batch_size=setting.batch, precision=setting.precision, compiled=setting.compiled, **changes
+        batch_size=setting.batch,
+        precision=setting.precision,
+        compiled=setting.compiled,
+        activation_checkpointing=setting.checkpointing,
+        **changes,
     )
     return Training(network, diffusion_process(setting.device), "mse", settings, images, seed=0)
 

@@ -42,9 +42,10 @@ class NetworkShape:
         return tuple(self.image_shape[1] >> level in self.attention_resolutions for level in levels)
 
 
-# The paper's network for CIFAR-10, and one small enough to try the harness with.
+# The paper's networks for CIFAR-10 and for 256x256 pixels, and one small enough to try the harness with.
 NETWORKS = {
     "paper": NetworkShape(),
+    "paper256": NetworkShape((3, 256, 256), 128, (1, 1, 2, 2, 4, 4), 2, (16,), 0.0),
     "tiny": NetworkShape((3, 16, 16), 32, (1, 2), 1, (8,)),
 }
 
@@ -65,6 +66,7 @@ class Setting:
         device: "cpu" or "cuda".
         precision: "float32", "tf32" or "bfloat16".
         compiled: torch.compile; of this project only.
+        checkpointing: of activations, in training; of this project only.
     """
 
     shape: NetworkShape
@@ -72,6 +74,7 @@ class Setting:
     device: str = "cpu"
     precision: str = "float32"
     compiled: bool = False
+    checkpointing: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

@@ -21,6 +21,7 @@ class Side:
         prepare: builds a step of `timing.setting.STEPS`.
         precision: of its numbers.
         compiled: as in `Setting`.
+        checkpointing: as in `Setting`.
     """
 
     title: str
@@ -28,30 +29,35 @@ class Side:
     prepare: Callable[[str, Setting], Prepared]
     precision: str
     compiled: bool = False
+    checkpointing: bool = False
 
     def ready(self, step: str, shape: NetworkShape, batch: int, device: str) -> Prepared:
         """The step of this side under its own precision."""
-        return self.prepare(step, Setting(shape, batch, device, self.precision, self.compiled))
+        setting = Setting(shape, batch, device, self.precision, self.compiled, self.checkpointing)
+        return self.prepare(step, setting)
 
 
 def _sides() -> dict[str, Side]:
     found = {}
-    for name, package, title, compiled in (
-        ("diffusers", diffusers_peer, "diffusers UNet2DModel", False),
-        ("ours", ours, "this project", False),
-        ("ours", ours, "this project", True),
+    for name, package, title, how in (
+        ("diffusers", diffusers_peer, "diffusers UNet2DModel", ""),
+        ("ours", ours, "this project", ""),
+        ("ours", ours, "this project", "compiled"),
+        ("ours", ours, "this project", "checkpointing"),
     ):
         for precision in ("float32", "tf32", "bfloat16"):
-            key = "_".join([name, *[precision] * (precision != "float32"), *["compiled"] * compiled])
-            words = f"{title}, {precision}{', compiled' * compiled}"
-            found[key] = Side(words, package.load, package.prepare, precision, compiled)
+            key = "_".join(filter(None, (name, precision if precision != "float32" else "", how)))
+            words = ", ".join(filter(None, (title, precision, how)))
+            flags = how == "compiled", how == "checkpointing"
+            found[key] = Side(words, package.load, package.prepare, precision, *flags)
     return found
 
 
 SIDES = _sides()
 # tf32 and compilation pay on a GPU only.
 ON_CPU = ("diffusers", "diffusers_bfloat16", "ours", "ours_bfloat16")
-ON_GPU = tuple(SIDES)
+# Checkpointing is for networks that need it.
+ON_GPU = tuple(name for name, side in SIDES.items() if not side.checkpointing)
 
 
 def chosen(names: Sequence[str]) -> tuple[dict[str, Side], dict[str, str]]:

@@ -114,7 +114,8 @@ def exceeded_memory(error: Exception) -> str:
     if "torch" in sys.modules and isinstance(error, sys.modules["torch"].OutOfMemoryError):
         return (
             f"the GPU's memory is exceeded ({told}); end other work on this GPU, set "
-            "`precision: bfloat16` or a smaller batch_size, or train on several GPUs (docs/several-gpus.md)"
+            "`precision: bfloat16`, a smaller batch_size, in training `gradient_accumulation` or "
+            "`activation_checkpointing` (docs/speed.md), or train on several GPUs (docs/several-gpus.md)"
         )
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _NO_MEMORY.search(str(error))):
         return (

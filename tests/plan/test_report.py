@@ -105,6 +105,19 @@ def test_memory_of_each_model(project, capsys, done):
     assert "Left out" in text
 
 
+def test_what_lets_training_fit_a_card(project, capsys, done):
+    study = changed("paper", {"defaults": {"training": {"batch_size": 1024}}})
+    text = printed(capsys, study, "--step-time", "1")
+    assert line(text, "epsilon_L_simple ")[1:] == ["48.8 GB", "3 GB", "3 GB", "80 GB"]
+    said = " ".join(text.split())
+    assert (
+        "To train epsilon_L_simple on a card of 24 GB: with gradient_accumulation: 4 (12.8 GB); or with "
+        "activation_checkpointing: true (16.8 GB)."
+    ) in said
+    # Its gradients are clipped in shards of 128 images, which fit as they are.
+    assert "To train epsilon_L_learned" not in said
+
+
 @pytest.mark.parametrize(
     ("gigabytes", "text"),
     [(15, "16 GB"), (15.1, "24 GB"), (35, "40 GB"), (79, "80 GB"), (79.5, "over 80 GB")],

@@ -140,8 +140,9 @@ def _ways(study: Study, model: str) -> str:
 
 
 def _way(found: Fitting) -> str:
-    checkpointing = " and activation_checkpointing" if found.checkpointing else ""
-    return f"gradient_accumulation: {found.accumulation}{checkpointing} ({size(found.bytes)})"
+    parts = f"gradient_accumulation: {found.accumulation}" if found.accumulation > 1 else ""
+    again = "activation_checkpointing: true" if found.checkpointing else ""
+    return f"{' and '.join(filter(None, (parts, again)))} ({size(found.bytes)})"
 
 
 def _evaluation(study: Study, model: str, settings: SamplingSettings | LikelihoodSettings) -> int:

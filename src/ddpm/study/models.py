@@ -132,7 +132,7 @@ class TrainingSettings(Settings):
     activation_checkpointing: bool = Field(
         False,
         description="Compute the activations of each block again in the backward pass instead of keeping "
-        "them: less memory, a quarter to a third more time, the same results.",
+        "them: less memory, up to a third more time, the same results.",
         json_schema_extra=RUNTIME_ONLY,
     )
     save_every_minutes: Annotated[float, Field(ge=0)] = Field(
