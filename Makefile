@@ -42,18 +42,18 @@ demo: $(INSTALLED)
 	@start=$$(date +%s); snakemake && ddpm show config/demo.yaml && \
 		echo "elapsed  $$((($$(date +%s) - start) / 60)) min $$((($$(date +%s) - start) % 60)) s: this run of make demo"
 
-# Two workers share the cores: a thread each.
-PYTEST := OMP_NUM_THREADS=1 python -m pytest -n 2 --dist loadfile
+# Two workers share the cores: a thread each. Of the slow tests some wait, for Slurm above all: three workers.
+PYTEST := OMP_NUM_THREADS=1 python -m pytest --dist loadfile --no-loadscope-reorder
 
 test: $(DEVELOPMENT)
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -n 2 -m "not slow"
 
 # What `make test` leaves out.
 test-slow: $(DEVELOPMENT)
-	$(PYTEST) -m slow
+	$(PYTEST) -n 3 -m slow
 
 test-all: $(DEVELOPMENT)
-	$(PYTEST)
+	$(PYTEST) -n 2
 
 BENCH ?=
 

@@ -20,6 +20,18 @@ sys.path.insert(0, str(Path(__file__).parent))
 ROOT = Path(__file__).parent.parent
 
 
+# Files that build whole studies. They begin first, so that none of them runs on alone at the end.
+LONG = (
+    *("test_paper.py", "test_slurm.py", "test_large_images.py", "test_clones.py", "test_tiny_study.py"),
+    "test_kill_drill.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the tests of LONG first, file by file."""
+    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
+
+
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working folder with the project's config/, made the current one."""

@@ -7,6 +7,7 @@ times, temporary files, and the resumable state of training.
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -61,8 +62,12 @@ def saved_updates(folder: Path) -> int:
 
 def saved_states(folder: Path) -> list[Path]:
     """The files of saved training states, the latest last."""
-    files = (folder / STATE).glob("[!.]*.safetensors")
-    return sorted(files, key=lambda path: path.stat().st_mtime_ns)
+    written = {}
+    for path in (folder / STATE).glob("[!.]*.safetensors"):
+        # A training that goes on may have put it in another's place meanwhile.
+        with contextlib.suppress(FileNotFoundError):
+            written[path] = path.stat().st_mtime_ns
+    return sorted(written, key=lambda path: written[path])
 
 
 def _marked_unfinished(folder: Path) -> set[str]:
