@@ -91,7 +91,7 @@ def test_one_artefact_at_full_scale(full_scale, target, expected):
 
 
 def test_the_whole_paper_says_what_is_missing(full_scale):
-    """The 256x256 part's data are nowhere; with --keep-going the rest is this study's, less shared figures."""
+    """Without the 256x256 part's data; with --keep-going the rest is this study's, less shared figures."""
     told = snakemake(full_scale, "all", "-n", status=1)
     assert "figure3, figure16: config/paper.yaml: datasets.church.archive: datasets/church_" in told
     found = counts(full_scale, "all", "--keep-going")
