@@ -6,7 +6,7 @@ import pytest
 from ddpm.commands import neighbours
 from ddpm.errors import StudyError
 from ddpm.evaluation.features import extract_features
-from ddpm.evaluation.neighbours import nearest
+from ddpm.evaluation.neighbours import cropped, nearest
 from ddpm.graph import layout
 from ddpm.records.traced_files import read_arrays, read_provenance
 
@@ -20,7 +20,7 @@ def brute_force(queries, candidates):
 
 @pytest.mark.parametrize("block", [7, 100, 1000])
 def test_they_equal_brute_force_in_blocks_of_any_size(monkeypatch, block):
-    monkeypatch.setattr("ddpm.evaluation.neighbours._CANDIDATES_AT_ONCE", block)
+    monkeypatch.setattr("ddpm.evaluation.neighbours._BLOCK_BYTES", block * 8 * 3 * 4 * 4)
     rng = np.random.default_rng(0)
     queries = rng.integers(0, 256, (5, 3, 4, 4), np.uint8)
     candidates = rng.integers(0, 256, (100, 3, 4, 4), np.uint8)
@@ -28,6 +28,12 @@ def test_they_equal_brute_force_in_blocks_of_any_size(monkeypatch, block):
     distances = brute_force(queries, candidates)
     np.testing.assert_array_equal(found.distances, np.sort(distances, axis=1)[:, :9])
     np.testing.assert_array_equal(np.take_along_axis(distances, found.indices, 1), found.distances)
+
+
+def test_a_crop_is_compared_alone():
+    images = np.random.default_rng(0).integers(0, 256, (6, 3, 8, 8), np.uint8)
+    assert (cropped(images, (2, 1, 4)) == images[:, :, 2:6, 1:5]).all()
+    assert cropped(images, None) is images
 
 
 def test_of_equals_the_first_comes_first():
