@@ -118,7 +118,7 @@ class Figure(Artefact):
     Attributes:
         subject: what heads the drawing.
         paper, here: what the paper's figure shows, and this study's.
-        of_images: its inputs hold images of a model each, of which there are none if training diverged.
+        of_images: its .npz files hold images of a model each, of which there are none if training diverged.
         draw: draws it from the study, its settings, its inputs, and the heading; raises DataError as `build`.
     """
 

@@ -70,7 +70,7 @@ def draw_figure(study: Study, name: str) -> Figure:
     require_current(study, (file for files in inputs.values() for file in files))
     with style.applied(families):
         if defined.of_images:
-            statuses = [status_of(files[0]) for files in inputs.values()]
+            statuses = [status_of(files[0]) for files in inputs.values() if files[0].endswith(".npz")]
             if failed := [status for status in statuses if not is_evaluated(status)]:
                 return _figure_without_images(heading, failed[0])
         return defined.draw(study, study.artefacts.chosen[name], inputs, heading)
