@@ -43,14 +43,14 @@ demo: $(INSTALLED)
 		echo "elapsed  $$((($$(date +%s) - start) / 60)) min $$((($$(date +%s) - start) % 60)) s: this run of make demo"
 
 # Two workers share the cores: a thread each. Of the slow tests some wait, for Slurm above all: three workers.
-PYTEST := OMP_NUM_THREADS=1 python -m pytest --dist loadfile --no-loadscope-reorder
+PYTEST := OMP_NUM_THREADS=1 python -m pytest --dist loadfile
 
 test: $(DEVELOPMENT)
 	$(PYTEST) -n 2 -m "not slow"
 
 # What `make test` leaves out.
 test-slow: $(DEVELOPMENT)
-	$(PYTEST) -n 3 -m slow
+	$(PYTEST) -n 3 --no-loadscope-reorder -m slow
 
 test-all: $(DEVELOPMENT)
 	$(PYTEST) -n 2

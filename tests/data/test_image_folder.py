@@ -295,6 +295,12 @@ def test_a_folder_that_may_not_be_looked_into(monkeypatch):
         list_images("train")
 
 
+def test_a_name_that_is_no_text_can_be_logged():
+    Path("train").mkdir()
+    Path("train", "\udce9.png").symlink_to("nowhere")
+    assert r"1 broken links (\udce9.png)" in list_images("train").summary
+
+
 @pytest.mark.parametrize(
     ("train", "test"), [("pics", "pics/test"), ("pics/a", "pics"), ("pics", "link"), ("a", "./a")]
 )

@@ -155,4 +155,6 @@ def _reason(why: str, paths: Sequence[Path]) -> str:
         shown = [f"{count:,} {suffix}" for suffix, count in sorted(suffixes.items())[:_MOST_SUFFIXES]]
         shown += ["..."] if len(suffixes) > _MOST_SUFFIXES else []
         return f"{len(paths):,} {why} ({', '.join(shown)})"
-    return f"{len(paths):,} {why} ({min(paths)}{', ...' if len(paths) > 1 else ''})"
+    # A name that is no text, in one that can be written anywhere.
+    first = str(min(paths)).encode(errors="backslashreplace").decode()
+    return f"{len(paths):,} {why} ({first}{', ...' if len(paths) > 1 else ''})"
