@@ -15,6 +15,7 @@ from studies import ROOT, snakemake
 
 SIZE = 64
 NETWORK = {"channels": 8, "groups": 4, "residual_blocks": 1, "attention_resolutions": [16]}
+TRAINING = {"steps": 2, "batch_size": 4, "gradient_accumulation": 2, "warmup_steps": 1, "log_every": 1}
 MODELS = {"celebahq": 8, "church": 100, "bedroom": 100, "bedroom_large": 100, "cat": 100}
 FIGURES = [f"figure{number}" for number in (1, 2, 3, 4, 7, 8, 9, 11, 12, 16, 17, 18, 19)]
 OF_CIFAR10 = (
@@ -36,7 +37,7 @@ LOCAL = {
     },
     "models": {
         name: {
-            "training": {"steps": 2, "batch_size": 4, "warmup_steps": 1, "log_every": 1},
+            "training": TRAINING,
             "network": {"channels": 8},
             "sampling": {"images": images, "batch_size": 50, "batches_per_shard": 2},
         }
