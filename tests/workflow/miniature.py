@@ -32,7 +32,7 @@ LOCAL: dict[str, Any] = {
         "diffusion": {"timesteps": 10, "beta_start": 0.01, "beta_end": 0.6},
         "training": {"steps": 12, "batch_size": BATCH, "warmup_steps": 2, "log_every": 3},
         # Each checkpoint costs an Inception network's time: two of the models choose among theirs.
-        "checkpoints": {"steps": [], "evaluate": "last"},
+        "checkpoints": {"steps": [], "evaluate": "last", "images": 6},
     },
     "models": {
         "mu_tilde_L_learned": {"checkpoints": CHECKPOINTS},
@@ -46,6 +46,7 @@ LOCAL: dict[str, Any] = {
         # Of a network that has learned nothing, a stream of 3,072 pixels would take minutes.
         "compression": {"schedules": ["bound"]},
         "progressive_coding": None,
+        "checkpoints": {"models": ["mu_tilde_L_learned", "epsilon_L_simple"]},
         "fewer_steps": {"steps": [10, 3]},
         "figure1": {"rows": 3, "columns": 4},
         "figure2": {"t": 4},
