@@ -47,6 +47,8 @@ LOCAL = {
     "quality": {"batch_size": 50, "kid_subsets": 2, "kid_subset_size": 4},
     "artefacts": {
         **dict.fromkeys(OF_CIFAR10),
+        # Each number costs an Inception network's time.
+        "table3": {"Bedroom": None, "Cat": None},
         "figure1": {"model": "church", "rows": 3, "columns": 2},
         "figure2": {"t": 2},
         "figure7": {"t": [4, 3, 2, 1, 0]},
@@ -89,15 +91,15 @@ def test_every_figure_is_there(built):
     assert "Not built yet" not in page
 
 
-def test_table_3_has_the_four_numbers(built):
+def test_table_3_has_its_numbers(built):
     table = pd.read_csv(built / "results/table3.csv")
     measured = table[table["source"] == "measured"].set_index("row")
-    assert measured.loc["L_simple", ["Bedroom_FID", "Church_FID", "Cat_FID"]].astype(float).gt(0).all()
+    assert float(measured.loc["L_simple", "Church_FID"]) > 0
     assert float(measured.loc["L_simple_large", "Bedroom_FID"]) > 0
-    assert (measured.loc["L_simple", ["Bedroom_FID_n", "Church_FID_n"]].astype(float) == 100).all()
+    assert float(measured.loc["L_simple", "Church_FID_n"]) == 100
     compared = pd.read_csv(built / "results/comparison.csv")
     assert set(compared["item"]) == {"table3"}
-    assert len(compared) == 4
+    assert len(compared) == 2
 
 
 def test_the_reference_is_the_first_records(built):
