@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from authors import relative_error
+from diffusers_config import CONFIG
 from published_weights import as_pesser, as_tensorflow, randomised
 
 from ddpm.evaluation.torchvision_import import prepare_torchvision
@@ -11,22 +12,13 @@ from ddpm.network.published.importing import import_weights
 from ddpm.network.unet import UNet
 
 # google/ddpm-{celebahq,church,bedroom,cat}-256 with an eighth of the channels and a quarter of the pixels.
-CONFIG = {
+NETWORK_256 = CONFIG | {
     "sample_size": 64,
     "block_out_channels": [16, 16, 32, 32, 64, 64],
     "down_block_types": [*["DownBlock2D"] * 4, "AttnDownBlock2D", "DownBlock2D"],
     "up_block_types": ["UpBlock2D", "AttnUpBlock2D", *["UpBlock2D"] * 4],
     "layers_per_block": 2,
     "norm_num_groups": 8,
-    "downsample_padding": 0,
-    "flip_sin_to_cos": False,
-    "freq_shift": 1,
-    "norm_eps": 1e-6,
-    "act_fn": "silu",
-    "attention_head_dim": None,
-    "mid_block_scale_factor": 1,
-    "time_embedding_type": "positional",
-    "center_input_sample": False,
 }
 INDEX = torch.tensor([0, 999])
 
@@ -45,7 +37,7 @@ def published():
     prepare_torchvision()
     from diffusers import UNet2DModel
 
-    theirs = randomised(UNet2DModel(**CONFIG))
+    theirs = randomised(UNet2DModel(**NETWORK_256))
     with torch.no_grad():
         return theirs, theirs(images(), INDEX).sample
 

@@ -6,6 +6,7 @@ import json
 import pytest
 import torch
 from authors import NETWORKS, relative_error
+from diffusers_config import CONFIG
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from published_weights import as_diffusers, import_published, import_tiny, randomised, tiny, write_study
@@ -19,18 +20,6 @@ from ddpm.network.published.names import DIFFUSERS, legacy_name
 from ddpm.network.unet import UNet
 from ddpm.network.weights import read_weights, weights_hash
 
-# What google/ddpm-cifar10-32 sets besides its sizes.
-CONFIG = {
-    "downsample_padding": 0,
-    "flip_sin_to_cos": False,
-    "freq_shift": 1,
-    "norm_eps": 1e-6,
-    "act_fn": "silu",
-    "attention_head_dim": None,
-    "mid_block_scale_factor": 1,
-    "time_embedding_type": "positional",
-    "center_input_sample": False,
-}
 CIFAR10 = CONFIG | {
     "sample_size": 32,
     "block_out_channels": [128, 256, 256, 256],
