@@ -88,6 +88,12 @@ def test_pairs_are_compared_with_their_own_number(study):
     assert set(frame["item"]) == {"table3"}
 
 
+def test_without_measurements_and_data_there_is_nothing_to_compare(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StudyError, match=r"artefacts.comparison: none of the tables that it compares"):
+        build_table(written(STUDY), "comparison")
+
+
 def test_a_cell_may_be_left_out_but_not_all(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     cells = "{Bedroom: small, Church: churches, Cat: cats, Bedroom_large: large}"

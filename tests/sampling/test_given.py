@@ -1,12 +1,14 @@
 """Others' samples in a model's place: read part by part, and never what they are not."""
 
 import argparse
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from ddpm.commands import sample
+from ddpm.commands.arguments import require_trained
 from ddpm.data.splits import ImageStream, Splits
 from ddpm.data.store import write_dataset
 from ddpm.errors import DataError, StudyError
@@ -103,11 +105,12 @@ def study(tmp_path):
 def test_shards_are_samples_like_any_others(study):
     np.savez("theirs.npz", images(9))
     for shard in range(3):
-        words = {"model": "theirs", "seed": 0, "sampling": 0, "shard": shard, "png": None}
+        words = {"model": "theirs", "seed": 0, "sampling": 0, "shard": shard, "png": Path("pngs")}
         sample.run(study, argparse.Namespace(**words))
     shards = sample_shards(study, "theirs", 0, 0)
     found = read_samples(shards, sampling_fingerprint(study, "theirs"), 8, SHAPE, "")
     assert (found.images == channels_first(images(9))[:8]).all()
+    assert (given_shard("pngs", SHAPE, 0, 8).images == found.images).all()
     assert found.provenance["origin"] == "theirs.npz"
     assert found.provenance["weights_hash"] == given_hash("theirs.npz")
 
@@ -115,6 +118,8 @@ def test_shards_are_samples_like_any_others(study):
 def test_there_are_no_weights(study):
     with pytest.raises(StudyError, match=r"models.theirs: others' samples"):
         weights_file(study, "theirs", 0)
+    with pytest.raises(StudyError, match=r"theirs has others' samples \(theirs.npz\) and is not trained"):
+        require_trained(study, "theirs")
 
 
 @pytest.mark.parametrize(

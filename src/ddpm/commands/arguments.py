@@ -34,11 +34,16 @@ def add_schedule_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def require_trained(study: Study, model: str) -> None:
-    """Raises StudyError if the model is not trained but has published weights, or another model's."""
+    """Raises StudyError if the model is not trained: it has others' weights or others' samples."""
     if (source := study.model(model).weights_of) is not None:
         raise StudyError(
             f"{study.file}: {model} has the weights of {source} (`pretrained.model`) and is not trained: "
             f"give --model {source}, or remove `pretrained`"
+        )
+    if (samples := study.model(model).samples) is not None:
+        raise StudyError(
+            f"{study.file}: {model} has others' samples ({samples}) and is not trained: run "
+            f"`ddpm sample {study.file} --model {model}`, or remove `samples`"
         )
     if study.model(model).pretrained is not None:
         raise StudyError(

@@ -55,6 +55,8 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     if study.model(job.model).samples is not None:
         shard, provenance = _given(job, settings, number)
         write_arrays(path, shard.arrays(), provenance)
+        if arguments.png is not None:
+            write_pngs(pngs, shard.images)
         return
     steps = settings.reverse_steps(study.model(job.model).diffusion.timesteps)
     columns = settings.progressive_columns if study.keeps_progress(job.model) else 0

@@ -11,6 +11,7 @@ from ddpm.artefacts import artefact
 from ddpm.artefacts.tables.html import to_html, to_page
 from ddpm.artefacts.tables.text import to_markdown
 from ddpm.artefacts.tables.view import View
+from ddpm.errors import StudyError
 from ddpm.graph import layout
 from ddpm.graph.dependencies import artefact_inputs
 
@@ -91,7 +92,7 @@ def build_table(study: Study, name: str) -> BuiltTable:
     """Builds a table from the files that `artefact_inputs` names, relative to the working folder.
 
     Raises:
-        StudyError: the study builds no such table.
+        StudyError: the study builds no such table, or cannot build what it compares here.
         DataError: an input is missing, damaged, of other settings or data, or lacks a number that the table
             shows.
     """
@@ -101,7 +102,10 @@ def build_table(study: Study, name: str) -> BuiltTable:
 
     if name == "comparison":
         # Of the tables that can be built here.
-        study = select(study).study
+        selection = select(study)
+        if reason := selection.missing.get(name):
+            raise StudyError(f"{study.file}: artefacts.{name}: {reason}")
+        study = selection.study
     inputs = artefact_inputs(study, name)
     require_current(study, (file for files in inputs.values() for file in files))
     return table.build(study, study.artefacts.chosen[name], inputs)
