@@ -94,11 +94,11 @@ def _records(home: str) -> Iterator[tuple[str, dict[str, Any]]]:
         with contextlib.suppress(ValueError):
             name = "".join(part.removeprefix(_CONTINUED) for part in path.relative_to(RECORDS).parts)
             file = base64.urlsafe_b64decode(name.encode()).decode()
-            if _is_of(file, home) and (record := _read(path)):
+            if is_file_of(file, home) and (record := _read(path)):
                 yield file, record
 
 
-def _is_of(file: str, home: str) -> bool:
+def is_file_of(file: str, home: str) -> bool:
     """Whether a file belongs to the study whose results lie in `home`; the paper's has the others' in it."""
     parts = PurePosixPath(file).parts
     if home == layout.home("paper"):
