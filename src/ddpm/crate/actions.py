@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 from urllib.parse import quote
 
 import ddpm
-from ddpm.crate.entities import Entities
+from ddpm.crate.entities import Entities, one_or_all
 from ddpm.crate.jobs import BENCHMARKED, Job
 
 
@@ -22,18 +23,17 @@ def add_jobs(entities: Entities, jobs: Sequence[Job], workflow: Any, run: Any, a
         workflow, run: the entities of the workflow and of its action.
         agent: the entity of who ran it, or None.
     """
-    controls = []
+    controls, steps = [], []
+    tools: dict[str, Any] = {}
     rules = list(dict.fromkeys(job.rule for job in jobs))
     for position, rule in enumerate(rules, start=1):
         of_rule = [job for job in jobs if job.rule == rule]
-        tool = _tool(entities, of_rule[0].verb)
+        tool = tools[of_rule[0].verb] = _tool(entities, of_rule[0].verb)
         step = entities.add(
             {"@id": f"#step/{rule}", "@type": "HowToStep", "name": f"rule {rule}", "position": str(position)}
         )
         step["workExample"] = tool
-        if tool not in workflow.get("hasPart", []):
-            workflow.append_to("hasPart", tool)
-        workflow.append_to("step", step)
+        steps.append(step)
         for job in of_rule:
             action = _action(entities, job, agent)
             action["instrument"] = tool
@@ -42,10 +42,12 @@ def add_jobs(entities: Entities, jobs: Sequence[Job], workflow: Any, run: Any, a
             )
             control["instrument"], control["object"] = step, action
             controls.append(control)
+    workflow["hasPart"], workflow["step"] = one_or_all(list(tools.values())), one_or_all(steps)
     organised = entities.add(
         {"@id": "#snakemake-run", "@type": "OrganizeAction", "name": "Snakemake's run of the jobs"}
     )
-    organised["instrument"], organised["object"], organised["result"] = _snakemake(entities), controls, run
+    organised["instrument"], organised["result"] = _snakemake(entities), run
+    organised["object"] = one_or_all(controls)
     if agent:
         organised["agent"] = agent
 
@@ -64,6 +66,8 @@ def _tool(entities: Entities, verb: str) -> Any:
 
 def _summary(verb: str) -> str:
     """The first line of what the verb says of itself."""
+    if importlib.util.find_spec(f"ddpm.commands.{verb}") is None:
+        return "A rule of one's own."
     return (importlib.import_module(f"ddpm.commands.{verb}").__doc__ or "").partition("\n")[0]
 
 
@@ -84,8 +88,8 @@ def _snakemake(entities: Entities) -> Any:
 
 def _action(entities: Entities, job: Job, agent: Any) -> Any:
     action = entities.add_action(f"#job/{job.name}", job.name, job.command, job.start, job.end, agent)
-    action["object"] = [entities.file(path, digest) for path, digest in job.inputs.items()]
-    action["result"] = [entities.file(path) for path in job.outputs]
+    inputs = [entities.file(path, digest) for path, digest in job.inputs.items()]
+    outputs = [entities.file(path) for path in job.outputs]
     said = [("commit", commit) for commit in job.commits] + [("hardware", name) for name in job.hardware]
     environment = [
         entities.add(
@@ -107,7 +111,8 @@ def _action(entities: Entities, job: Job, agent: Any) -> Any:
         for column, number in job.usage.items()
     ]
     # An empty list would be a value of its own.
-    for key, values in (("environment", environment), ("resourceUsage", usage)):
+    lists = {"object": inputs, "result": outputs, "environment": environment, "resourceUsage": usage}
+    for key, values in lists.items():
         if values:
-            action[key] = values
+            action[key] = one_or_all(values)
     return action

@@ -7,6 +7,7 @@ https://www.researchobject.org/workflow-run-crate/profiles/0.5/provenance_run_cr
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,9 +18,9 @@ from rocrate.rocrate import ROCrate
 import ddpm
 from ddpm.crate.actions import add_jobs
 from ddpm.crate.contents import Content, result_files, setting_files, workflow_files
-from ddpm.crate.entities import Entities
+from ddpm.crate.entities import Entities, one_or_all
 from ddpm.crate.jobs import Job, read_jobs
-from ddpm.crate.profiles import LICENCE, PAPER, PARAMETER_PROFILE, WORKFLOW_PROFILE, profiles
+from ddpm.crate.profiles import LICENCE, PAPER, PARAMETER_PROFILE, README, WORKFLOW_PROFILE, profiles
 from ddpm.graph import layout
 from ddpm.progress import Progress
 from ddpm.records.files import sha256
@@ -61,6 +62,7 @@ def build_crate(study: Study, everything: bool, person: dict[str, str] | None) -
     root["citation"] = entities.add(PAPER)
     for profile in profiles():
         root.append_to("conformsTo", entities.add(profile))
+    _readme(entities, study)
     agent = entities.add(person) if person else None
     if agent:
         root["author"] = agent
@@ -70,6 +72,15 @@ def build_crate(study: Study, everything: bool, person: dict[str, str] | None) -
     _parameters(entities, study, workflow)
     add_jobs(entities, jobs, workflow, run, agent)
     return entities.crate, changed
+
+
+def _readme(entities: Entities, study: Study) -> None:
+    readme = entities.crate.add_file(
+        io.StringIO(README.format(title=study.title, home=layout.home(study.name))),
+        "README.md",
+        properties={"name": "README.md", "encodingFormat": "text/markdown"},
+    )
+    readme["about"] = entities.crate.root_dataset
 
 
 def _hashes(study: Study, files: Sequence[Content]) -> dict[str, str]:
@@ -96,7 +107,7 @@ def _workflow(entities: Entities, snakefile: Content, digest: str, jobs: Sequenc
             "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow", "HowTo"],
             "name": "Denoising Diffusion Probabilistic Models, rebuilt",
             "description": f"As in the working folder when the crate was written (commit {now}). The results "
-            f"were computed at commit {', '.join(made)}.",
+            f"were computed at commit {', '.join(made) or 'unknown'}.",
             "version": ddpm.__version__,
             "encodingFormat": "text/plain",
             "contentSize": str(snakefile.source.stat().st_size),
@@ -146,12 +157,7 @@ def _run(entities: Entities, study: Study, jobs: Sequence[Job], agent: Any) -> A
 
 def _external(jobs: Sequence[Job], made: set[str]) -> dict[str, str]:
     """What jobs read that no job made: published numbers, fetched files, images; with their hashes."""
-    return {
-        file: digest
-        for job in jobs
-        for file, digest in job.inputs.items()
-        if file not in made and not file.startswith("results/")
-    }
+    return {file: digest for job in jobs for file, digest in job.inputs.items() if file not in made}
 
 
 def _listed(seeds: Sequence[int]) -> str:
@@ -179,7 +185,7 @@ def _parameters(entities: Entities, study: Study, workflow: Any) -> None:
             parameter["conformsTo"] = entities.reference(
                 PARAMETER_PROFILE, "Bioschemas FormalParameter", "1.0-RELEASE"
             )
-            parameter["workExample"] = [entities.file(path) for path in paths]
+            parameter["workExample"] = one_or_all([entities.file(path) for path in paths])
             for path in paths:
                 entities.file(path)["exampleOfWork"] = parameter
             workflow.append_to(side, parameter)

@@ -18,7 +18,13 @@ _LARGE_SUFFIXES = frozenset({".npy", ".npz", ".safetensors"})
 # Named by users for paths of their own machine.
 _LOCAL = ".local.yaml"
 _OF_THE_PROJECT = (
-    *("profiles/default/config.yaml", "config/resources.yaml", "LICENSE", "CITATION.cff"),
+    *(
+        "profiles/default/config.yaml",
+        "config/published.csv",
+        "config/resources.yaml",
+        "LICENSE",
+        "CITATION.cff",
+    ),
     *("envs/requirements.txt", "envs/constraints.txt", "envs/locked.txt"),
 )
 _MEDIA_TYPES = {

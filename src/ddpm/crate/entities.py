@@ -100,5 +100,10 @@ class Entities:
         return action
 
 
+def one_or_all(values: Sequence[Any]) -> Any:
+    """The list, or its only value: RO-Crate recommends no list of one."""
+    return values[0] if len(values) == 1 else list(values)
+
+
 def _time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")

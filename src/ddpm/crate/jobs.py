@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import shlex
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -62,13 +61,15 @@ def read_jobs(home: str, hashes: Mapping[str, str]) -> tuple[list[Job], list[str
     changed = [file for file, entry in records.items() if file in hashes and hashes[file] != entry["sha256"]]
     groups: dict[str, dict[str, dict[str, Any]]] = {}
     for file, entry in records.items():
-        if file in hashes and file not in changed:
-            groups.setdefault(entry["record"]["shellcmd"], {})[file] = entry["record"]
+        record = entry["record"]
+        if file in hashes and file not in changed and not record["incomplete"]:
+            key = f"{record['rule']} {record['shellcmd']} {record['log']}"
+            groups.setdefault(key, {})[file] = record
     if not groups:
         target = "all" if home == layout.home("paper") else layout.study_of(home)
         raise DataError(
-            f"{layout.RECORDS.format(home=home)}: is not there, or names no job whose files are there, so that "
-            f"nothing is known of how they were made; run `snakemake {target}`, which writes it at its end"
+            f"{layout.RECORDS.format(home=home)}: is not there, or names no job whose files are there, "
+            f"so nothing is known of how they were made; run `snakemake {target}`, which ends by writing it"
         )
     jobs = [_job(home, outputs, records.keys(), hashes.keys()) for outputs in groups.values()]
     return sorted(jobs, key=lambda job: (job.start, job.name)), changed
@@ -78,25 +79,35 @@ def _job(
     home: str, outputs: dict[str, dict[str, Any]], recorded: Collection[str], there: Collection[str]
 ) -> Job:
     record = next(iter(outputs.values()))
-    command = str(record["shellcmd"]).removeprefix("exec ")
-    log = Path(record["log"][0]).relative_to(f"{home}/logs").with_suffix("")
+    command = str(record["shellcmd"] or record["rule"]).strip().removeprefix("exec ")
+    words = command.split()
+    name = _name(home, record, next(iter(outputs)))
     files = [*outputs, *_beside_receipt(list(outputs), recorded, there)]
     commits, hardware = _origin(files)
+    end = max(part["endtime"] for part in outputs.values())
     return Job(
-        name=log.as_posix(),
+        name=name,
         rule=record["rule"],
-        verb=shlex.split(command)[1],
+        verb=words[1] if words[0] == "ddpm" and len(words) > 1 else record["rule"],
         command=command,
-        start=record["starttime"],
-        end=max(part["endtime"] for part in outputs.values()),
+        start=record["starttime"] or end,
+        end=end,
         inputs={
             file: record["input_checksums"].get(file, "").removeprefix("sha256:") for file in record["input"]
         },
         outputs=files,
         commits=commits,
         hardware=hardware,
-        usage=_usage(Path(home, "benchmarks", f"{log}.tsv")),
+        usage=_usage(Path(home, "benchmarks", f"{name}.tsv")),
     )
+
+
+def _name(home: str, record: dict[str, Any], output: str) -> str:
+    """As its log is called; a rule of one's own may have none."""
+    logs = [Path(log) for log in record["log"] if Path(log).is_relative_to(f"{home}/logs")]
+    if not logs:
+        return f"{record['rule']}/{output}"
+    return logs[0].relative_to(f"{home}/logs").with_suffix("").as_posix()
 
 
 def _beside_receipt(outputs: list[str], recorded: Collection[str], there: Collection[str]) -> list[str]:

@@ -38,6 +38,19 @@ PAPER: Entity = {
 }
 
 
+README = """# {title}
+
+The results of a study, computed by the workflow in `Snakefile`, which rebuilds *Denoising Diffusion
+Probabilistic Models* (Ho, Jain, Abbeel 2020, https://arxiv.org/abs/2006.11239). This folder is a Provenance
+Run Crate: `ro-crate-metadata.json` has the size and SHA-256 of each file, and of each job its command, its
+start and end, what it read and wrote, its commit and its hardware.
+
+- `{home}/`: tables, figures, measurements, logs.
+- `config/`: the study's settings, and the numbers that the paper prints.
+- What the metadata call "not in this crate" (weights, samples, images) is described by size and hash.
+"""
+
+
 def profiles() -> list[Entity]:
     """The profiles of the crate, most general first."""
     return [
