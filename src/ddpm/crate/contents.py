@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ddpm.bundled import bundled
+from ddpm.errors import DataError
 from ddpm.graph import layout
 from ddpm.records.snakemake_records import is_file_of
 from ddpm.study import Study
@@ -83,8 +84,14 @@ def setting_files(study: Study) -> list[Content]:
 
 
 def workflow_files() -> tuple[Content, list[Content]]:
-    """The Snakefile; and its rules, with what it is run and installed with."""
+    """The Snakefile; and its rules, with what it is run and installed with.
+
+    Raises:
+        DataError: there is no Snakefile.
+    """
     snakefile = bundled("Snakefile")
+    if not snakefile.is_file():
+        raise DataError(f"{snakefile}: no such file; run `ddpm crate` in the folder of the project")
     rules = sorted(snakefile.parent.glob("workflow/rules/*.smk"))
     files = [(path.relative_to(snakefile.parent).as_posix(), path) for path in rules]
     files += [(name, bundled(name)) for name in _OF_THE_PROJECT if bundled(name).is_file()]
