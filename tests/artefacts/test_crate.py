@@ -6,12 +6,14 @@ import os
 import shutil
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 
 import made_up_study
 import pandas as pd
 import pytest
 
 from ddpm.cli import main
+from ddpm.crate.contents import result_files
 from ddpm.records.traced_files import write_frame
 
 STUDY = "config/made_up.yaml"
@@ -20,11 +22,18 @@ RUN = f"{HOME}/models/eps_simple/seed0"
 ROWS = f"{HOME}/measurements/quality/eps_simple/seed0/sampling0.parquet"
 # Of a job: rule, the name of its log, its inputs and its outputs.
 JOBS = (
-    ("data", "data/tiny", (), (f"{HOME}/data/tiny/manifest.json", f"{HOME}/data/tiny/train.npy")),
+    (
+        "data",
+        "data/tiny",
+        ("resources/images.zip", "/data/somebody/labels.csv"),
+        (f"{HOME}/data/tiny/manifest.json", f"{HOME}/data/tiny/train.npy"),
+    ),
     ("train", "train/eps_simple.seed0", (f"{HOME}/data/tiny/manifest.json",), (f"{RUN}/trained.json",)),
     ("quality", "quality/eps_simple.seed0.sampling0", (f"{RUN}/trained.json",), (ROWS,)),
     ("table", "tables/table1", (ROWS, "config/published.csv"), (f"{HOME}/table1.csv",)),
 )
+# What a job read that no job made.
+FETCHED, ELSEWHERE = "resources/images.zip", "/data/somebody/labels.csv"
 LARGE = (f"{HOME}/data/tiny/train.npy", f"{RUN}/weights.safetensors")
 pytestmark = pytest.mark.usefixtures("built")
 
@@ -39,7 +48,7 @@ def built(tmp_path, monkeypatch):
     made_up_study.measure(study)
     Path("config/made_up.local.yaml").write_text("datasets: {tiny: {source: digits}}\n")
     contents = {f"{RUN}/state/latest.safetensors": b"s", f"{HOME}/earlier/x/seed0/a-b/run.json": b"{}"}
-    contents |= dict.fromkeys(LARGE, b"large")
+    contents |= dict.fromkeys((*LARGE, FETCHED), b"large")
     contents |= {path: b"small" for _, _, _, outputs in JOBS for path in outputs if not Path(path).exists()}
     header = b"s\th:m:s\tmax_rss\tcpu_time\n"
     contents[f"{HOME}/benchmarks/train/eps_simple.seed0.tsv"] = header + b"12.5\t0:00:12\tNA\t11.0\n"
@@ -59,7 +68,7 @@ def records():
             "shellcmd": f"exec ddpm {rule} {STUDY} --log {HOME}/logs/{name}.log",
             "log": [f"{HOME}/logs/{name}.log"],
             "input": list(inputs),
-            "input_checksums": {path: f"sha256:{digest(path)}" for path in inputs},
+            "input_checksums": {path: f"sha256:{digest(path)}" for path in inputs if path != ELSEWHERE},
             "starttime": 1_800_000_000.25 + start,
             "endtime": 1_800_000_001.5 + start,
             "incomplete": False,
@@ -117,7 +126,7 @@ def test_each_job_is_an_action():
         action = actions[f"#job/{name}"]
         assert action["description"] == f"ddpm {rule} {STUDY} --log {HOME}/logs/{name}.log"
         assert action["instrument"]["name"] == f"ddpm {rule}"
-        assert names(action.get("object", [])) == set(inputs)
+        assert names(action["object"]) == {path.removeprefix("/data/somebody/") for path in inputs}
         assert names(action["result"]) >= set(outputs)
         assert action["agent"]["name"] == "Ada Example"
     # The receipt is the rule's only output; what lies beside it was made with it.
@@ -140,6 +149,8 @@ def test_each_job_is_an_action():
         "2027-01-15T08:00:00.250+00:00",
         "2027-01-15T08:00:04.500+00:00",
     )
+    assert read.get(f"#file/{FETCHED}")["sha256"] == digest(FETCHED)
+    assert (read.get("#file/labels.csv") in run["object"], Path("out", FETCHED).exists()) == (True, False)
     seeds = read.get("#seeds/eps_simple")
     assert (seeds["value"], seeds in run["object"]) == ("0, 1; 0, 7", True)
 
@@ -157,6 +168,14 @@ def test_all_holds_the_large_files_too():
     for path in LARGE:
         assert read.get(path)["sha256"] == digest(Path("out", path))
     assert not Path("out/config/made_up.local.yaml").exists()
+
+
+def test_the_papers_study_has_none_of_others_files():
+    for path in ("results/table1.csv", "results/logs/tables/table1.log", "results/.workflow.lock"):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).touch()
+    found = result_files(SimpleNamespace(name="paper"), everything=False)
+    assert [file.path for file in found] == ["results/table1.csv", "results/logs/tables/table1.log"]
 
 
 def refused(*options):

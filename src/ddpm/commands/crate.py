@@ -19,7 +19,7 @@ logger = logging.getLogger("ddpm")
 GROUP = "tables and figures"
 EXAMPLES = (
     "ddpm crate config/demo.yaml --to demo-crate",
-    'ddpm crate config/demo.yaml --to demo-crate --by "Ada Example" --orcid https://orcid.org/0000-0002-1825-0097',
+    "ddpm crate config/demo.yaml --to demo-crate --all",
 )
 _ORCID = "https://orcid.org/"
 

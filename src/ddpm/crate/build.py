@@ -151,7 +151,7 @@ def _run(entities: Entities, study: Study, jobs: Sequence[Job], agent: Any) -> A
         )
         for model in study.models
     ]
-    run["result"] = [entities.file(path) for path in sorted(made)]
+    run["result"] = one_or_all([entities.file(path) for path in sorted(made)])
     return run
 
 
@@ -166,26 +166,30 @@ def _listed(seeds: Sequence[int]) -> str:
 
 def _parameters(entities: Entities, study: Study, workflow: Any) -> None:
     """What goes into the workflow and what comes out, each with the files that it was here."""
-    files = {"input": {"study": [file.path for file in setting_files(study) if file.is_copied]}, "output": {}}
-    for name, patterns in _OUTPUTS.items():
-        files["output"][name] = [path for path in entities.copied if layout.match(path)[0] in patterns]
-    for side, parameters in files.items():
-        for name, paths in parameters.items():
-            if not paths:
-                continue
-            parameter = entities.add(
-                {
-                    "@id": f"#parameter/{name}",
-                    "@type": "FormalParameter",
-                    "name": name,
-                    "additionalType": "File",
-                    "multipleValues": "True",
-                }
-            )
-            parameter["conformsTo"] = entities.reference(
-                PARAMETER_PROFILE, "Bioschemas FormalParameter", "1.0-RELEASE"
-            )
-            parameter["workExample"] = one_or_all([entities.file(path) for path in paths])
-            for path in paths:
-                entities.file(path)["exampleOfWork"] = parameter
-            workflow.append_to(side, parameter)
+    settings = [file.path for file in setting_files(study) if file.is_copied]
+    workflow["input"] = _parameter(entities, "study", settings)
+    outputs = {
+        name: [path for path in entities.copied if layout.match(path)[0] in patterns]
+        for name, patterns in _OUTPUTS.items()
+    }
+    if made := [_parameter(entities, name, paths) for name, paths in outputs.items() if paths]:
+        workflow["output"] = one_or_all(made)
+
+
+def _parameter(entities: Entities, name: str, paths: Sequence[str]) -> Any:
+    parameter = entities.add(
+        {
+            "@id": f"#parameter/{name}",
+            "@type": "FormalParameter",
+            "name": name,
+            "additionalType": "File",
+            "multipleValues": "True",
+        }
+    )
+    parameter["conformsTo"] = entities.reference(
+        PARAMETER_PROFILE, "Bioschemas FormalParameter", "1.0-RELEASE"
+    )
+    parameter["workExample"] = one_or_all([entities.file(path) for path in paths])
+    for path in paths:
+        entities.file(path)["exampleOfWork"] = parameter
+    return parameter
