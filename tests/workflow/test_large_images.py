@@ -110,6 +110,24 @@ def test_the_reference_is_the_first_records(built):
     assert manifest["arrays"]["train_images"]["damaged"]["records"] == 1
 
 
+@pytest.mark.slow
+def test_faces_of_all_forms_come_through_the_workflow(tmp_path):
+    forms = {"folder": "folder/data256x256", "tar": "tar/faces.tar", "parquet": "parquet"}
+    for form in forms:
+        write_faces(tmp_path / form, [smooth(n, SIZE, SIZE) for n in range(4)], form)
+    study = yaml.safe_load((ROOT / "config/demo.yaml").read_text())
+    study["datasets"] |= {
+        form: {"source": "celebahq", "path": path, "images": 4, "image_size": SIZE}
+        for form, path in forms.items()
+    }
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/forms.yaml").write_text(yaml.safe_dump(study))
+    manifests = [f"results/forms/data/{form}/manifest.json" for form in forms]
+    snakemake(tmp_path, *manifests, "--cores", "2")
+    hashes = {json.loads((tmp_path / manifest).read_text())["data_hash"] for manifest in manifests}
+    assert len(hashes) == 1
+
+
 def test_without_a_data_set_the_rest_is_built(built, tmp_path):
     """What is missing is told before anything is made; --keep-going builds the rest; the page says why."""
     shutil.copytree(built / "config", tmp_path / "config")
