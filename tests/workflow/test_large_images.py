@@ -87,7 +87,7 @@ def test_every_figure_is_there(built):
     for figure in FIGURES:
         with Image.open(built / "results/figures" / f"{figure}.png") as image:
             assert min(image.size) > 100
-    page = (built / "results/index.html").read_text()
+    page = (built / "results/report.html").read_text()
     assert "Not built yet" not in page
 
 
@@ -146,7 +146,7 @@ def test_without_a_data_set_the_rest_is_built(built, tmp_path):
         ignore=shutil.ignore_patterns("church", "figure1.*", "figure3*", "figure16*"),
     )
     snakemake(tmp_path, "all", "--cores", "2", "--keep-going")
-    page = (tmp_path / "results/index.html").read_text()
+    page = (tmp_path / "results/report.html").read_text()
     # Figure 1's grid is of the same model here.
     assert page.count("Not built yet") == 3
     assert "datasets.church.archive: lsun/church: no such file" in page

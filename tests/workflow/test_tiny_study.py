@@ -65,7 +65,7 @@ def test_the_studys_target_makes_what_was_deleted_again(built):
     table, figure = home(built) / "table1.csv", home(built) / "figures/figure1.png"
     kept = [path.rename(path.with_name(f"kept.{path.name}")) for path in (table, figure)]
     try:
-        assert set(planned(built, ALL)) == {"table table1", "figure figure1", "index"}
+        assert set(planned(built, ALL)) == {"table table1", "figure figure1", "report"}
     finally:
         kept[0].rename(table)
         kept[1].rename(figure)
@@ -179,7 +179,7 @@ def test_one_variants_setting_reruns_it_and_what_depends_on_it(edited):
         "table table2",
         "figure training_curves",
         "metrics",
-        "index",
+        "report",
     }
 
 
@@ -200,7 +200,7 @@ def test_a_figures_setting_redraws_it_alone(edited):
     def change(study):
         study["artefacts"]["figure13"]["rows"] = 4
 
-    assert planned(edited(change), ALL) == {"figure figure13", "index"}
+    assert planned(edited(change), ALL) == {"figure figure13", "report"}
 
 
 def test_how_jobs_run_reruns_nothing(edited):
@@ -243,7 +243,7 @@ def test_a_bad_study_stops_before_any_work(tmp_path):
 @pytest.mark.slow
 def test_changed_images_reach_all_that_was_made_of_them_and_nothing_else_does(tmp_path):
     """Samples and measurements included; and what is finished is shown without the images."""
-    study, index = tiny_study(), "results/tiny/index.html"
+    study, index = tiny_study(), "results/tiny/report.html"
     pixels = np.random.default_rng(0)
     for split, label, number in itertools.product(("train", "test"), range(2), range(10)):
         place = tmp_path / "pics" / split / str(label)

@@ -51,7 +51,7 @@ def places(study: Study) -> dict[str, Any]:
     """The study's folder, its figures, how many it asks for, and its page; None if that is not there."""
     figures = study.artefacts.figures
     pngs = {name: layout.path(layout.FIGURE_PNG, study.name, figure=name) for name in figures}
-    page = layout.path(layout.INDEX, study.name)
+    page = layout.path(layout.REPORT, study.name)
     return {
         "folder": layout.home(study.name),
         "figures": {name: str(path) for name, path in pngs.items() if path.exists()},

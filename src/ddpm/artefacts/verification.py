@@ -35,7 +35,7 @@ def verify(study: Study) -> Iterator[tuple[str, str]]:
             yield from _table(study, artefact.name)
         elif isinstance(artefact, Figure):
             yield from _figure(study, artefact.name)
-    page = layout.path(layout.INDEX, study.name)
+    page = layout.path(layout.REPORT, study.name)
     if page.exists():
         yield _compared(page, index_page(study))
 

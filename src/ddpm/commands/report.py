@@ -11,7 +11,7 @@ from ddpm.study import Study
 logger = logging.getLogger("ddpm")
 
 GROUP = "tables and figures"
-EXAMPLES = ("ddpm index config/demo.yaml",)
+EXAMPLES = ("ddpm report config/demo.yaml",)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,6 +23,6 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
     from ddpm.artefacts.index_page import index_page
     from ddpm.records.files import write_text
 
-    path = layout.path(layout.INDEX, study.name)
+    path = layout.path(layout.REPORT, study.name)
     write_text(path, index_page(study))
     logger.info("wrote %s", path)

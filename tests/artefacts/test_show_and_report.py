@@ -26,7 +26,7 @@ from ddpm.commands import index, metrics, show, table, verify
 from ddpm.errors import DataError
 from ddpm.evaluation import metrics as evaluated
 from ddpm.graph.dependencies import likelihood_rows, quality_rows
-from ddpm.graph.fingerprint import index_fingerprint
+from ddpm.graph.fingerprint import report_fingerprint
 from ddpm.records.files import sha256
 from ddpm.records.measurements import Measurement, read_measurements, write_measurements
 from ddpm.study import Study, load_study
@@ -83,7 +83,7 @@ def test_show_prints_what_exists_within_100_columns(study: Study, capsys: pytest
     assert "diverged" in text
     assert "table4 is not built yet: run `snakemake results/made_up/table4.csv`" in text
     assert "results/made_up/figures/ (0 of 2 built)" in text
-    assert "results/made_up/index.html (not built yet)" in text
+    assert "results/made_up/report.html (not built yet)" in text
 
 
 @pytest.mark.parametrize("columns", [70, 80, 120])
@@ -103,7 +103,7 @@ def test_show_fits_a_terminal_and_ends_with_the_models_numbers(
     for column in ("KID", "Precision", "Recall"):
         assert column in text
     last = text.split("\n")[-24:]
-    assert "page     results/made_up/index.html (not built yet)" in last
+    assert "page     results/made_up/report.html (not built yet)" in last
     assert "time     2 min: the jobs that compute, one after another" in last
     (row,) = (line for line in last if line.startswith("eps_fixed "))
     numbers = metrics_of(study)["eps_fixed"]
@@ -272,13 +272,13 @@ for module in {modules}:
 
 
 def test_the_index_names_local_changes_and_changes_with_them(study: Study) -> None:
-    before = index_fingerprint(study)
+    before = report_fingerprint(study)
     assert "<code>config/made_up.yaml</code>. Numbers" in index_page(study)
     Path("config/made_up.local.yaml").write_text("defaults: {training: {steps: 2000}}\n")
     changed = load_study("config/made_up.yaml")
     over = "<code>config/made_up.local.yaml</code> over <code>config/made_up.yaml</code>"
     assert over in index_page(changed)
-    assert index_fingerprint(changed) != before
+    assert report_fingerprint(changed) != before
     assert list(changed.files) == ["config/made_up.local.yaml", "config/made_up.yaml"]
     assert changed.files["config/made_up.local.yaml"] == sha256("config/made_up.local.yaml")
 
