@@ -28,7 +28,7 @@ ENVIRONMENT = os.environ | {
     "CUDA_VISIBLE_DEVICES": "",
 }
 ENVIRONMENT.pop("SNAKEMAKE_PROFILE", None)
-INDEX = "results/demo/report.html"
+REPORT = "results/demo/report.html"
 TARGETS = ("demo",)
 WEIGHTS = "results/demo/models/{}/seed0/weights.safetensors"
 # What depends on the settings of one of the two models.

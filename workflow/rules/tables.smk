@@ -21,7 +21,7 @@ rule table:
 
 rule report:
     input:
-        lambda w: dependencies.page_files(study(w)),
+        lambda w: dependencies.report_files(study(w)),
     output:
         layout.REPORT,
     log:

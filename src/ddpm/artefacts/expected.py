@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
-import io
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,7 +14,6 @@ import pandas as pd
 from ddpm.errors import DataError
 from ddpm.graph import layout
 from ddpm.records.reading import require_readable
-from ddpm.study import Study
 
 WITHIN, DIFFERS, OTHER_SETTINGS, NOT_BUILT = "within", "differs", "other settings", "not built"
 COLUMNS = ("table", "row", "column", "value", "tolerance", "settings")
@@ -83,11 +82,6 @@ class Judged:
         return f"{words}: differs by {off:+.2g}" if self.outcome == DIFFERS else words
 
 
-def expected_file(study: Study) -> Path:
-    """Where the numbers that are expected of a study stand, if there are any."""
-    return Path("config", "expected", f"{study.name}.csv")
-
-
 def table_numbers(home: str | Path, tables: Sequence[str]) -> dict[Place, Number]:
     """The measured numbers of those tables that are built, from their traces.
 
@@ -130,15 +124,16 @@ def read_expected(path: Path) -> Expected:
     require_readable(path, DataError, "no such file; name one that `ddpm expect` wrote")
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-        content = io.StringIO("\n".join(line for line in lines if not line.startswith("#")))
-        frame = pd.read_csv(content, dtype={"row": str, "settings": str})
+        rows = csv.DictReader(line for line in lines if not line.startswith("#"))
         numbers = {
-            Place(row.table, row.row, row.column): (
-                Number(row.value, "" if row.settings != row.settings else row.settings),
-                float(row.tolerance),
+            Place(row["table"], row["row"], row["column"]): (
+                Number(float(row["value"] or "nan"), row["settings"]),
+                float(row["tolerance"] or 0),
             )
-            for row in frame[list(COLUMNS)].itertuples()
+            for row in rows
         }
+        if not numbers:
+            raise ValueError("it is empty")
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{path}: holds no expected numbers ({error}); give a file that `ddpm expect` wrote"

@@ -39,15 +39,13 @@ def run(study: Study, arguments: argparse.Namespace) -> None:
         DataError: there are too few runs, or they do not belong together.
     """
     from ddpm.artefacts.expected import table_numbers
-    from ddpm.artefacts.expected_runs import about_run
-    from ddpm.artefacts.tolerances import FALSE_ALARM, expected_frame
+    from ddpm.artefacts.tolerances import FALSE_ALARM, about_run, expected_frame
     from ddpm.records.files import write_text
 
     tables = [name for name in study.artefacts.tables if name != "comparison"]
     frame = expected_frame([table_numbers(run, tables) for run in arguments.runs])
     lines = [
-        f"# Expected numbers of the study {study.name}, made by `ddpm expect` from {len(arguments.runs)} runs; "
-        "values are means.",
+        f"# Expected numbers of {study.name}: means of {len(arguments.runs)} runs, by `ddpm expect`.",
         f"# Tolerances: a further run has any number beyond its own with a chance of {FALSE_ALARM:.0%}.",
         *(f"# run {n}: {about_run(run, tables)}" for n, run in enumerate(arguments.runs, 1)),
     ]

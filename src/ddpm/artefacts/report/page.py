@@ -1,77 +1,82 @@
-"""The page that shows a study's tables and figures: one file that holds its images, and can be sent alone."""
+"""The report of a study: its tables and figures in one file that holds its images, and can be sent alone."""
 
 from __future__ import annotations
 
-import base64
-import io
-import os
+from collections.abc import Sequence
 from html import escape
-from pathlib import Path
 
-from PIL import Image
-
-from ddpm.artefacts.artefact import Artefact, Figure
-from ddpm.artefacts.page_header import page_header
-from ddpm.artefacts.tables.html import body_of, text, to_page
-from ddpm.graph import layout
+from ddpm.artefacts.artefact import Artefact
+from ddpm.artefacts.registry import ARTEFACTS
+from ddpm.artefacts.report.costs import costs_section
+from ddpm.artefacts.report.expected_numbers import expected_section
+from ddpm.artefacts.report.sections import artefact_section, title_of
+from ddpm.artefacts.report.summary import summary
+from ddpm.artefacts.tables.html import text, to_page
 from ddpm.graph.available import select
 from ddpm.study import Study
 
 _PAPER = "Denoising Diffusion Probabilistic Models (Ho, Jain, Abbeel, 2020)"
-# Bytes; of the demo none is larger.
-_LARGEST_PNG = 2**19
-_TABLE_FILES = {
-    "CSV": layout.TABLE,
-    "Markdown": layout.TABLE_MARKDOWN,
-    "trace of every measured number": layout.TABLE_TRACE,
-}
-_FIGURE_FILES = {
-    "PNG": layout.FIGURE_PNG,
-    "PDF": layout.FIGURE_PDF,
-    "trace of what it was drawn from": layout.FIGURE_TRACE,
-}
+# As the paper prints them; what it does not have follows.
+_PAPERS_ORDER = (
+    *(
+        "figure1",
+        "figure2",
+        "table1",
+        "table2",
+        "figure3",
+        "figure4",
+        "figure5",
+        "figure6",
+        "figure7",
+        "figure8",
+    ),
+    *("table3", "table4", "figure9", "figure10", "figure11", "figure12", "figure13", "figure14", "figure15"),
+    *("figure16", "figure17", "figure18", "figure19", "text_numbers"),
+)
 
 
-def index_page(study: Study) -> str:
-    """The page as HTML, its links relative to its folder; what is not built yet says how to build it.
+def report_page(study: Study, costs: str | None = None) -> str:
+    """The report as HTML, its links relative to its folder; what is not built yet says how to build it.
+
+    Args:
+        study: the study.
+        costs: the section of times to show; None for that of the benchmark files that are there.
 
     Raises:
-        DataError: a file with the best numbers or their origin is damaged.
+        DataError: a file with the best numbers, their origin or what is expected is damaged.
         OSError: a table's page or a figure cannot be read.
     """
-    shown, missing = study.artefacts.definitions, select(study).missing
-    links = "\n".join(f'<a href="#{artefact.name}">{text(_title(study, artefact))}</a>' for artefact in shown)
+    shown, missing = _in_order(study.artefacts.definitions), select(study).missing
+    paper = [artefact for artefact in shown if artefact.name in _PAPERS_ORDER]
+    others = [artefact for artefact in shown if artefact.name not in _PAPERS_ORDER]
     body = [
         f"<h1>{escape(study.title)}</h1>",
         f"<p>The tables and figures of <em>{escape(_PAPER)}</em>, rebuilt by the study "
-        f"{_files(study)}. Numbers quoted from the paper are marked as published; all "
-        "others were measured here, and each table's trace lists the measurements behind its numbers.</p>",
-        page_header(study),
-        f"<nav>\n{links}\n</nav>",
-        *(_section(study, found, missing.get(found.name, "")) for found in shown),
+        f"{_files(study)}. Numbers quoted from the paper are marked as published; all others were measured "
+        "here.</p>",
+        summary(study),
+        _contents(study, paper, others),
+        *(artefact_section(study, found, missing.get(found.name, "")) for found in paper),
+        *(artefact_section(study, found, missing.get(found.name, "")) for found in others),
+        expected_section(study),
+        costs_section(study) if costs is None else costs,
+        _left_out(study),
     ]
-    return to_page(study.title, "\n".join(body))
+    return to_page(study.title, "\n".join(filter(None, body)))
 
 
-def _section(study: Study, artefact: Artefact, reason: str) -> str:
-    """A table or figure; where it is not built, why it cannot be, or the command that builds it."""
-    is_figure = isinstance(artefact, Figure)
-    pattern = layout.FIGURE_PNG if is_figure else layout.TABLE
-    names = {"figure" if is_figure else "table": artefact.name}
-    target = layout.path(pattern, study.name, **names)
-    shown = target if is_figure else layout.path(layout.TABLE_HTML, study.name, **names)
-    if shown.exists():
-        return _figure(study, artefact) if isinstance(artefact, Figure) else _table(study, artefact)
-    how = f"run <code>{escape(f'snakemake {target.as_posix()}')}</code>"
-    return (
-        f'<div id="{artefact.name}">\n<h2>{text(_title(study, artefact))}</h2>\n'
-        f'<p class="missing">Not built yet: {escape(reason) or how}.</p>\n</div>'
-    )
+def _in_order(artefacts: Sequence[Artefact]) -> list[Artefact]:
+    """The paper's order; the comparison with it first of what follows."""
+    order = {name: place for place, name in enumerate([*_PAPERS_ORDER, "comparison"])}
+    return sorted(artefacts, key=lambda artefact: order.get(artefact.name, len(order)))
 
 
-def _title(study: Study, artefact: Artefact) -> str:
-    """Its number, and of a figure what it shows; a table says that itself."""
-    return artefact.titled(study) if isinstance(artefact, Figure) else artefact.heading
+def _contents(study: Study, paper: Sequence[Artefact], others: Sequence[Artefact]) -> str:
+    def links(artefacts: Sequence[Artefact]) -> str:
+        return "\n".join(f'<a href="#{found.name}">{text(title_of(study, found))}</a>' for found in artefacts)
+
+    beyond = f'<p class="small">Beyond the paper:</p>\n{links(others)}' if others else ""
+    return f"<nav>\n{links(paper)}\n{beyond}\n</nav>"
 
 
 def _files(study: Study) -> str:
@@ -79,45 +84,11 @@ def _files(study: Study) -> str:
     return " over ".join(f"<code>{escape(file)}</code>" for file in study.files)
 
 
-def _table(study: Study, table: Artefact) -> str:
-    page = layout.path(layout.TABLE_HTML, study.name, table=table.name)
-    links = ", ".join(
-        f'<a href="{_href(study, layout.path(pattern, study.name, table=table.name))}">{words}</a>'
-        for words, pattern in _TABLE_FILES.items()
-    )
-    content = body_of(page.read_text(encoding="utf-8"))
-    return f'<div id="{table.name}">\n{content}\n{_beside(links)}\n</div>'
-
-
-def _figure(study: Study, figure: Figure) -> str:
-    png = layout.path(layout.FIGURE_PNG, study.name, figure=figure.name)
-    words = figure.caption(study)
-    links = ", ".join(
-        f'<a href="{_href(study, layout.path(pattern, study.name, figure=figure.name))}">{words}</a>'
-        for words, pattern in _FIGURE_FILES.items()
-    )
-    return (
-        f'<figure id="{figure.name}">\n<h2>{text(_title(study, figure))}</h2>\n'
-        f'<img src="{_embedded(png)}" alt="{escape(words)}">\n'
-        f"<figcaption>{text(words)}</figcaption>\n{_beside(links)}\n</figure>"
-    )
-
-
-def _beside(links: str) -> str:
-    """Links to an artefact's files, which are of use where the page lies among them."""
-    return f"<details><summary>Files</summary>Beside this page: {links}.</details>"
-
-
-def _embedded(png: Path) -> str:
-    """A figure's image as a URL; one of many large photographs as WebP, so that the page stays small."""
-    content, kind = png.read_bytes(), "png"
-    if len(content) > _LARGEST_PNG:
-        with Image.open(png) as image, io.BytesIO() as smaller:
-            image.convert("RGB").save(smaller, "WEBP", quality=90)
-            content, kind = smaller.getvalue(), "webp"
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
-
-
-def _href(study: Study, path: Path) -> str:
-    """A link from the page to a file beside it."""
-    return escape(Path(os.path.relpath(path, layout.home(study.name))).as_posix())
+def _left_out(study: Study) -> str:
+    """The paper's tables and figures that the study does not ask for."""
+    names = [found.heading for found in ARTEFACTS if found.name in _PAPERS_ORDER]
+    asked = {found.heading for found in study.artefacts.definitions}
+    if left := [name for name in names if name not in asked]:
+        words = f"Of the paper, {escape(study.file)} does not ask for: {escape(', '.join(left))}."
+        return f'<p class="small" id="left-out">{words}</p>'
+    return ""

@@ -1,25 +1,76 @@
-"""The head of a study's page: its best numbers, and from what they were made."""
+"""The head of a report: samples, what was rebuilt, whether as expected, and from what it was made."""
 
 from __future__ import annotations
 
 import json
+import os
 from html import escape
 from typing import Any
 
+from ddpm.artefacts.expected import DIFFERS
+from ddpm.artefacts.expected import summary as expected_summary
+from ddpm.artefacts.figures.reading import first_samples, status_of
+from ddpm.artefacts.report.expected_numbers import judged_numbers
+from ddpm.artefacts.report.images import strip
+from ddpm.artefacts.tables.verdict import verdicts_of
 from ddpm.errors import DataError
 from ddpm.graph import layout
+from ddpm.graph.dependencies import first_shards, shown_first
+from ddpm.records.status import is_evaluated
 from ddpm.study import Study
 
 _COMMIT_DIGITS = 12
 
 
-def page_header(study: Study) -> str:
-    """The best FID and NLL, and commits, hardware and settings, as HTML; only what is there yet.
+def summary(study: Study) -> str:
+    """The head as HTML; only what is there yet.
 
     Raises:
-        DataError: one of the two files is damaged.
+        DataError: a file that it shows is damaged.
     """
-    return "\n".join(filter(None, [_best(study), _made_from(study)]))
+    verdicts = "".join(f"<li>{line}</li>" for line in [*_built(study), *_reproduced(study)])
+    parts = [_samples(study), _best(study), f'<ul class="verdicts">{verdicts}</ul>', _made_from(study)]
+    return "\n".join(filter(None, parts))
+
+
+def _samples(study: Study) -> str:
+    """The first samples of the first figure of samples."""
+    for model, count in shown_first(study).items():
+        shards = first_shards(study, model, count)
+        if all(map(os.path.exists, shards)):
+            if not is_evaluated(status_of(shards[0])):
+                return ""
+            words = f"The first {count} samples of {model}, not chosen"
+            url = strip(first_samples(shards, count))
+            image = f'<p><img class="samples" src="{url}" alt="{escape(words)}"></p>'
+            return f'{image}\n<p class="small">{escape(words)}.</p>'
+    return ""
+
+
+def _built(study: Study) -> list[str]:
+    """How many of the tables and figures are there."""
+    counts = []
+    for names, pattern, key, words in (
+        (study.artefacts.tables, layout.TABLE_HTML, "table", "tables"),
+        (study.artefacts.figures, layout.FIGURE_PNG, "figure", "figures"),
+    ):
+        there = sum(layout.path(pattern, study.name, **{key: name}).exists() for name in names)
+        counts.append(f"{there} of {len(names)} {words}")
+    return [f"Built: {' and '.join(counts)} that the study asks for."]
+
+
+def _reproduced(study: Study) -> list[str]:
+    """Whether the numbers are those that were expected, and those of the paper."""
+    lines = []
+    if (found := judged_numbers(study)) is not None:
+        differs = any(number.outcome == DIFFERS for number in found[1])
+        sign = "✗" if differs else "✓"
+        words = escape(expected_summary(found[1]).capitalize())
+        lines.append(f'{sign} <a href="#expected">{words}</a> of what several runs gave.')
+    comparison = layout.path(layout.TABLE, study.name, table="comparison")
+    if comparison.exists():
+        lines.append(f'Of the paper\'s numbers, <a href="#comparison">{escape(verdicts_of(comparison))}</a>.')
+    return lines
 
 
 def _best(study: Study) -> str:
