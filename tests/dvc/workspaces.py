@@ -43,7 +43,7 @@ VARIANT = {
     "table table1",
     "figure training_curves",
     "metrics",
-    "index",
+    "report",
     "demo",
 }
 

@@ -46,7 +46,7 @@ FULL_SCALE = {
     "schedule": 4,
     "coding": 4,
     "figure": 14,
-    "index": 1,
+    "report": 1,
     "metrics": 1,
     "cifar10": 1,
 }

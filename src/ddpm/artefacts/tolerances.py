@@ -24,8 +24,8 @@ def expected_frame(runs: Sequence[Mapping[Place, Number]]) -> pd.DataFrame:
 
     A tolerance is a prediction interval for one more run: t s sqrt(1 + 1/n) of n runs. s is the standard
     deviation over the runs, or that of the column's rows (by the median of their relative ones), if that is
-    more: n runs of one row may lie close by chance. t is Student's quantile for the column's degrees of freedom, of a
-    chance of FALSE_ALARM over all numbers.
+    more: n runs of one row may lie close by chance. t is Student's quantile for the column's degrees of
+    freedom, of a chance of FALSE_ALARM over all numbers.
 
     Args:
         runs: the numbers of each run (`ddpm.artefacts.expected.table_numbers`).
