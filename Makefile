@@ -1,4 +1,4 @@
-# make demo       set up, rebuild the paper at the scale of handwritten digits, print the tables
+# make demo       set up, rebuild the paper at the scale of handwritten digits, print the tables, verify the numbers
 # make test       set up, run the tests: some minutes, and nothing needed but Python
 # make test-all   all tests, also those that take minutes each: workflows that are killed, DVC, Slurm
 # make bench      time the steps beside those of diffusers; benchmarks/README.md
@@ -39,8 +39,10 @@ $(DEVELOPMENT): $(INSTALLED) envs/development.txt
 	@touch $@
 
 demo: $(INSTALLED)
-	@start=$$(date +%s); snakemake && ddpm show config/demo.yaml && \
-		echo "elapsed  $$((($$(date +%s) - start) / 60)) min $$((($$(date +%s) - start) % 60)) s: this run of make demo"
+	@start=$$(date +%s); snakemake && ddpm show config/demo.yaml && { \
+		echo "elapsed  $$((($$(date +%s) - start) / 60)) min $$((($$(date +%s) - start) % 60)) s: this run of make demo"; \
+		ddpm verify config/demo.yaml; verified=$$?; \
+		echo "open     $(CURDIR)/results/demo/report.html"; exit $$verified; }
 
 # Two workers share the cores: a thread each. Of the slow tests some wait, for Slurm above all: three workers.
 PYTEST := OMP_NUM_THREADS=1 python -m pytest --dist loadfile

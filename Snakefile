@@ -95,7 +95,7 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/metrics.smk"
 
 
-# A study of one's own by its name. Its index page alone would not do as a target: a table that is deleted beside it is
+# A study of one's own by its name. Its report alone would not do as a target: a table that is deleted beside it is
 # not made again for it. One that is named as a rule has to do with that target.
 for name in studies_of_ones_own():
     if is_rule(name):
@@ -118,4 +118,4 @@ localrules:
     pretrained,
     table,
     figure,
-    index,
+    report,

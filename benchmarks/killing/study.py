@@ -11,7 +11,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 NAME = "drill"
 HOME = Path("results", NAME)
-TARGET = str(HOME / "index.html")
+TARGET = str(HOME / "report.html")
 MODEL = "epsilon_L_simple"
 RUN = HOME / "models" / MODEL / "seed0"
 STATE = RUN / "state"

@@ -48,6 +48,12 @@ class ResourceError(DDPMError):
     """A file under resources/ is unknown, cannot be fetched, or has other content than it should."""
 
 
+class NotReproducedError(DDPMError):
+    """All files are right, and a number is not the one that was expected."""
+
+    status = 9
+
+
 def did_you_mean(word: str, known: Sequence[str]) -> str:
     """A hint for an unknown word: the nearest known one in brackets, or all of them."""
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)

@@ -145,9 +145,10 @@ MISSING = {
     "church": (
         {"archive": "lsun/church_outdoor_train_lmdb"},
         r"datasets\.church\.archive: lsun/church_outdoor_train_lmdb: no such file or folder; fetch "
-        r"http://dl\.yf\.io/lsun/scenes/church_outdoor_train_lmdb\.zip, `unzip` it, and give the folder",
+        r"http://dl\.yf\.io/lsun/scenes/church_outdoor_train_lmdb\.zip \(`curl -C - -O <address>`, .*\), "
+        r"`unzip` it, and give",
     ),
-    "cat": ({"archive": "cat"}, r"cat: .*fetch http://dl\.yf\.io/lsun/objects/cat\.zip,"),
+    "cat": ({"archive": "cat"}, r"cat: .*fetch http://dl\.yf\.io/lsun/objects/cat\.zip \(`curl"),
     "unknown": ({"archive": "faces"}, r"faces: data\.mdb in it: no such file; .*church.*bedroom.*cat\.zip"),
     "zip": (
         {"archive": "half.zip"},

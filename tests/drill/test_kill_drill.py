@@ -49,6 +49,6 @@ def test_a_changed_setting_remakes_what_depends_on_it_alone(drilled):
     touched = {path for path, time in before.items() if path.stat().st_mtime_ns != time}
     assert {path.relative_to(folder / HOME).as_posix() for path in touched} == {
         "chains/figure2.npz",
-        "index.html",
+        "report.html",
         *(f"figures/figure2.{suffix}" for suffix in ("png", "pdf", "json")),
     }

@@ -2,7 +2,7 @@
 
 import pytest
 from filelock import FileLock
-from workspaces import INDEX, commit, make_workspace, run, snakemake, weights_times
+from workspaces import REPORT, commit, make_workspace, run, snakemake, weights_times
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +33,6 @@ def _build(folder):
     printed = run(folder, "dvc", "repro", "demo")
     assert "Nothing to be done" in printed
     assert weights_times(folder) == before
-    assert (folder / INDEX).exists()
+    assert (folder / REPORT).exists()
     commit(folder, "results")
     run(folder, "dvc", "push", "--quiet")

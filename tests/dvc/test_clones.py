@@ -139,7 +139,7 @@ def test_other_settings_of_the_data_concern_everything(copied):
 
 def test_other_settings_of_a_table_concern_it_alone(copied):
     change(copied, lambda study: study["artefacts"]["table4"].update(model="epsilon_L_fixed"))
-    assert planned(copied) == {"table table4", "index", "demo"}
+    assert planned(copied) == {"table table4", "report", "demo"}
 
 
 def test_other_published_numbers_concern_what_shows_them(copied):
@@ -147,7 +147,7 @@ def test_other_published_numbers_concern_what_shows_them(copied):
         file.write("\n")
     later = (copied / RECORDS).stat().st_mtime_ns + 10**9
     os.utime(copied / "config/published.csv", ns=(later, later))
-    assert planned(copied) == {"table table1", "table table4", "figure figure10", "index", "demo"}
+    assert planned(copied) == {"table table1", "table table4", "figure figure10", "report", "demo"}
 
 
 def test_another_commit_checked_out_makes_nothing(copied):

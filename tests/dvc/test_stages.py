@@ -74,7 +74,7 @@ def test_the_paper_s_stages_run_these_jobs(full_scale):
     train = {"fetch": 2, "data": 1, "reference": 1, "train": 6, "checkpoint": 51, "choose": 6}
     evaluate = {"sample": 90, "bound": 24, "likelihood": 4, "quality": 9, "progressive": 1, "neighbours": 1}
     evaluate |= {"respaced": 6, "schedule": 4, "coding": 4}
-    artefacts = {"table": 7, "figure": 9, "index": 1, "metrics": 1, "all": 1}
+    artefacts = {"table": 7, "figure": 9, "report": 1, "metrics": 1, "all": 1}
     assert counts["train"] == train
     assert counts["evaluate"] == train | evaluate
     assert counts["artefacts"] == train | evaluate | artefacts

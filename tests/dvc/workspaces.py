@@ -28,7 +28,7 @@ ENVIRONMENT = os.environ | {
     "CUDA_VISIBLE_DEVICES": "",
 }
 ENVIRONMENT.pop("SNAKEMAKE_PROFILE", None)
-INDEX = "results/demo/index.html"
+REPORT = "results/demo/report.html"
 TARGETS = ("demo",)
 WEIGHTS = "results/demo/models/{}/seed0/weights.safetensors"
 # What depends on the settings of one of the two models.
@@ -43,7 +43,7 @@ VARIANT = {
     "table table1",
     "figure training_curves",
     "metrics",
-    "index",
+    "report",
     "demo",
 }
 

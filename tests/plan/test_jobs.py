@@ -75,7 +75,7 @@ def test_targets_by_name_by_path_and_unknown(project):
         "results/demo/figures/figure1.pdf",
         "results/demo/data/digits/manifest.json",
     ]
-    assert target_files(demo, [])[-1] == "results/demo/index.html"
+    assert target_files(demo, [])[-1] == "results/demo/report.html"
     with pytest.raises(StudyError, match=r"config/demo.yaml: --target tabel1: .*did you mean 'table1'"):
         target_files(demo, ["tabel1"])
     for other in ("results/models/x/seed0/trained.json", "elsewhere/file"):
@@ -100,7 +100,7 @@ def test_the_demo(jobs_of):
             "table": 5,
             "figure": 13,
             "metrics": 1,
-            "index": 1,
+            "report": 1,
         },
     }
     assert all(job.pending for job in jobs)

@@ -141,7 +141,7 @@ def test_without_a_gpu_it_says_what_to_run_instead(project, capsys, monkeypatch,
     study = load_study("config/cifar10.yaml")
     text = printed(capsys, study)
     assert re.search(r"Without a GPU this takes [\d.]+ years here", text)
-    for instead in ("make demo", "results/pilot/index.html", "--profile slurm", "pretrained", "--step-time"):
+    for instead in ("make demo", "results/pilot/report.html", "--profile slurm", "pretrained", "--step-time"):
         assert instead in text
     assert "make demo" not in printed(capsys, study, device="cuda")
     assert "make demo" not in printed(capsys, load_study("config/demo.yaml"))

@@ -28,12 +28,12 @@ ON_GPU = {
     "coding",
     "neighbours",
 }
-LOCAL = {"data", "table", "figure", "index", "metrics"}
+LOCAL = {"data", "table", "figure", "report", "metrics"}
 
 
 def resources_by_rule(folder: Path) -> dict[str, dict[str, str]]:
     """What the jobs of each rule that is not local ask for."""
-    words = ["--profile", "slurm", "-n", "results/tiny/index.html"]
+    words = ["--profile", "slurm", "-n", "results/tiny/report.html"]
     run = subprocess.run(
         [sys.executable, "-m", "snakemake", *words], cwd=folder, capture_output=True, text=True, timeout=300
     )
@@ -94,7 +94,7 @@ def test_without_slurm_nothing_is_started(workspace, tmp_path):
     for program in ("bash", "sh", "git", "which", "uname", "cat"):
         (tmp_path / program).symlink_to(shutil.which(program) or "/missing")
     run = subprocess.run(
-        [sys.executable, "-m", "snakemake", "--profile", "slurm", "results/tiny/index.html"],
+        [sys.executable, "-m", "snakemake", "--profile", "slurm", "results/tiny/report.html"],
         cwd=workspace,
         env=os.environ | {"PATH": str(tmp_path)},
         capture_output=True,

@@ -87,7 +87,7 @@ def test_every_figure_is_there(built):
     for figure in FIGURES:
         with Image.open(built / "results/figures" / f"{figure}.png") as image:
             assert min(image.size) > 100
-    page = (built / "results/index.html").read_text()
+    page = (built / "results/report.html").read_text()
     assert "Not built yet" not in page
 
 
@@ -110,6 +110,24 @@ def test_the_reference_is_the_first_records(built):
     assert manifest["arrays"]["train_images"]["damaged"]["records"] == 1
 
 
+@pytest.mark.slow
+def test_faces_of_all_forms_come_through_the_workflow(tmp_path):
+    forms = {"folder": "folder/data256x256", "tar": "tar/faces.tar", "parquet": "parquet"}
+    for form in forms:
+        write_faces(tmp_path / form, [smooth(n, SIZE, SIZE) for n in range(4)], form)
+    study = yaml.safe_load((ROOT / "config/demo.yaml").read_text())
+    study["datasets"] |= {
+        form: {"source": "celebahq", "path": path, "images": 4, "image_size": SIZE}
+        for form, path in forms.items()
+    }
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/forms.yaml").write_text(yaml.safe_dump(study))
+    manifests = [f"results/forms/data/{form}/manifest.json" for form in forms]
+    snakemake(tmp_path, *manifests, "--cores", "2")
+    hashes = {json.loads((tmp_path / manifest).read_text())["data_hash"] for manifest in manifests}
+    assert len(hashes) == 1
+
+
 def test_without_a_data_set_the_rest_is_built(built, tmp_path):
     """What is missing is told before anything is made; --keep-going builds the rest; the page says why."""
     shutil.copytree(built / "config", tmp_path / "config")
@@ -128,7 +146,7 @@ def test_without_a_data_set_the_rest_is_built(built, tmp_path):
         ignore=shutil.ignore_patterns("church", "figure1.*", "figure3*", "figure16*"),
     )
     snakemake(tmp_path, "all", "--cores", "2", "--keep-going")
-    page = (tmp_path / "results/index.html").read_text()
+    page = (tmp_path / "results/report.html").read_text()
     # Figure 1's grid is of the same model here.
     assert page.count("Not built yet") == 3
     assert "datasets.church.archive: lsun/church: no such file" in page

@@ -46,7 +46,7 @@ FULL_SCALE = {
     "schedule": 4,
     "coding": 4,
     "figure": 14,
-    "index": 1,
+    "report": 1,
     "metrics": 1,
     "cifar10": 1,
 }
@@ -100,7 +100,7 @@ def test_the_whole_paper_says_what_is_missing(full_scale):
 
 
 def test_the_pilot_trains_the_same_models_for_less(full_scale):
-    found = counts(full_scale, "results/pilot/index.html")
+    found = counts(full_scale, "results/pilot/report.html")
     assert (found["train"], found["sample"]) == (6, 7)
     assert "checkpoint" not in found
 
@@ -113,7 +113,7 @@ def test_published_weights_replace_training(full_scale):
         "artefacts": {"table1": {"L": None}, "table2": None, "training_curves": None, "checkpoints": None},
     }
     (full_scale / "config" / "released.yaml").write_text(yaml.safe_dump(study))
-    found = counts(full_scale, "results/released/index.html")
+    found = counts(full_scale, "results/released/report.html")
     assert found["pretrained"] == 1
     assert not {"train", "checkpoint", "choose"} & set(found)
 

@@ -6,18 +6,26 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 
+import chromium
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from pausing import ask_to_pause, go_on, paused_trainer
 from PIL import Image
 from studies import kill, planned, snakemake, started, tiny_study, write_study
 from waiting import PATIENCE
 
+from ddpm.evaluation.rerun import rerun_samples
 from ddpm.network.weights import read_weights
 from ddpm.records.measurements import read_measurements
+from ddpm.records.traced_files import read_arrays, read_provenance, write_arrays
+from ddpm.study import load_study
 
 pytestmark = pytest.mark.workflow
 ALL = "tiny"
@@ -60,12 +68,82 @@ def test_every_figure_is_there_and_traceable(built):
         assert "weights_hash" in json.dumps(trace)
 
 
+@pytest.mark.parametrize("width", [1200, 500])
+def test_the_report_opens_from_disk_without_a_network(built, tmp_path, width):
+    """On a desktop and a telephone: nothing on the console, nothing fetched, every image decoded."""
+    chromium.required()
+    page = home(built) / "report.html"
+    assert page.stat().st_size < 10e6
+    looked, console, asked = chromium.opened(page, tmp_path, width=width)
+    assert console == []
+    assert {url for url in asked if not url.startswith("file:")} == set()
+    sizes = [int(size) for size in looked["images"].split()]
+    assert len(sizes) == len(FIGURES) + 2  # progressive_coding, and the samples at its head
+    assert min(sizes) > 100
+    assert int(looked["width"]) <= width
+
+
+def test_a_browser_would_tell_of_faults(tmp_path):
+    chromium.required()
+    (tmp_path / "a").mkdir()
+    page = tmp_path / "a/page.html"
+    image = "<img src='http://127.0.0.1:9/x.png'>"
+    page.write_text(f"<html><body>{image}<script>console.error('bad')</script></body></html>")
+    looked, console, asked = chromium.opened(page, tmp_path)
+    assert looked["images"] == "0"
+    assert '"bad"' in console[0]
+    assert "http://127.0.0.1:9/x.png" in asked
+
+
+def verify(folder: Path, *words: str) -> tuple[int, str]:
+    """`ddpm verify` in a process of its own, as a person runs it."""
+    command = [sys.executable, "-m", "ddpm.cli", "verify", "config/tiny.yaml", *words]
+    run = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
+    return run.returncode, run.stderr
+
+
+def test_samples_that_are_drawn_again_have_the_same_bits(built, tmp_path):
+    status, told = verify(built)
+    assert status == 0, told
+    assert "are as they were written" in told
+    assert "samples: 20 drawn again, the same bits as in results/tiny/samples/" in told
+    # An altered sample whose file is whole.
+    shutil.copytree(built, tmp_path, dirs_exist_ok=True)
+    for shard in home(tmp_path).glob("samples/*/seed0/sampling0/shard0.npz"):
+        arrays = dict(read_arrays(shard))
+        if len(arrays["images"]):
+            arrays["images"][3] ^= 1
+            write_arrays(shard, arrays, read_provenance(shard))
+    found = rerun_samples_in(tmp_path)
+    assert (found.images, found.different) == (20, 1)
+
+
+def rerun_samples_in(folder: Path):
+    before = Path.cwd()
+    os.chdir(folder)
+    torch.set_num_threads(1)
+    try:
+        return rerun_samples(load_study("config/tiny.yaml"), "cpu")
+    finally:
+        os.chdir(before)
+
+
+def test_snakemakes_own_report_has_a_caption_on_every_artefact(built, tmp_path):
+    snakemake(built, ALL, "--report", str(tmp_path / "report.zip"))
+    with zipfile.ZipFile(tmp_path / "report.zip") as archive:
+        names = {Path(name).name for name in archive.namelist()}
+        page = archive.read("report/report.html").decode()
+    assert {f"{figure}.png" for figure in FIGURES} | {"table1.csv", "table2.csv", "table4.csv"} <= names
+    for artefact in [*FIGURES, "table1", "table2", "table4"]:
+        assert f"{artefact}, rebuilt by the study in config/tiny.yaml" in page
+
+
 def test_the_studys_target_makes_what_was_deleted_again(built):
     """The page that shows all would not do: what it was made of is not asked for while it is there."""
     table, figure = home(built) / "table1.csv", home(built) / "figures/figure1.png"
     kept = [path.rename(path.with_name(f"kept.{path.name}")) for path in (table, figure)]
     try:
-        assert set(planned(built, ALL)) == {"table table1", "figure figure1", "index"}
+        assert set(planned(built, ALL)) == {"table table1", "figure figure1", "report"}
     finally:
         kept[0].rename(table)
         kept[1].rename(figure)
@@ -179,7 +257,7 @@ def test_one_variants_setting_reruns_it_and_what_depends_on_it(edited):
         "table table2",
         "figure training_curves",
         "metrics",
-        "index",
+        "report",
     }
 
 
@@ -200,7 +278,7 @@ def test_a_figures_setting_redraws_it_alone(edited):
     def change(study):
         study["artefacts"]["figure13"]["rows"] = 4
 
-    assert planned(edited(change), ALL) == {"figure figure13", "index"}
+    assert planned(edited(change), ALL) == {"figure figure13", "report"}
 
 
 def test_how_jobs_run_reruns_nothing(edited):
@@ -243,7 +321,7 @@ def test_a_bad_study_stops_before_any_work(tmp_path):
 @pytest.mark.slow
 def test_changed_images_reach_all_that_was_made_of_them_and_nothing_else_does(tmp_path):
     """Samples and measurements included; and what is finished is shown without the images."""
-    study, index = tiny_study(), "results/tiny/index.html"
+    study, index = tiny_study(), "results/tiny/report.html"
     pixels = np.random.default_rng(0)
     for split, label, number in itertools.product(("train", "test"), range(2), range(10)):
         place = tmp_path / "pics" / split / str(label)
@@ -283,7 +361,7 @@ def test_changed_images_reach_all_that_was_made_of_them_and_nothing_else_does(tm
         "likelihood",
         "metrics",
         "table",
-        "index",
+        "report",
     }
     assert jobs == made
     log = tmp_path / "results/tiny/logs/train/epsilon_L_simple.seed0.log"

@@ -34,7 +34,7 @@ def test_jobs_of_the_login_node_are_not_repeated():
     for file in (ROOT / "workflow" / "rules").glob("*.smk"):
         rules |= dict(re.findall(r"^rule (\w+):\n((?:    .*\n|\n(?=    ))+)", file.read_text(), re.MULTILINE))
     local = (local | {"metrics"}) & rules.keys()
-    assert {"fetch", "data", "table", "index"} <= local
+    assert {"fetch", "data", "table", "report"} <= local
     assert {name for name in rules if "    retries: 0\n" in rules[name]} == local
     assert not any("conda:" in text for text in rules.values())
 

@@ -38,7 +38,7 @@ def study_file(wildcards):
 
 
 def targets(home):
-    """All tables and figures of a study, its numbers for DVC, and its index page.
+    """All tables and figures of a study, its numbers for DVC, and its report.
 
     Raises WorkflowError if some cannot be built; with --keep-going on the command line the others are.
     """
@@ -49,7 +49,7 @@ def targets(home):
             raise WorkflowError(f"Not everything can be built here; --keep-going builds the rest.\n{lines}")
         if workflow.is_main_process:
             logger.warning(f"warning: left out:\n{lines}")
-    others = [layout.METRICS, layout.INDEX]
+    others = [layout.METRICS, layout.REPORT]
     return dependencies.artefact_files(study_in(home)) + [file.format(home=home) for file in others]
 
 

@@ -1,4 +1,4 @@
-# Tables: views over measurement rows, beside the paper's own numbers; and the page that shows everything.
+# Tables: views over measurement rows, beside the paper's own numbers; and the report that shows everything.
 rule table:
     input:
         unpack(lambda w: artefact_inputs(w, w.table)),
@@ -19,16 +19,16 @@ rule table:
         "exec ddpm table {params.study:q} {wildcards.table:q} --log {log:q} --quiet"
 
 
-rule index:
+rule report:
     input:
-        lambda w: dependencies.page_files(study(w)),
+        lambda w: dependencies.report_files(study(w)),
     output:
-        layout.INDEX,
+        layout.REPORT,
     log:
-        "{home}/logs/index.log",
+        "{home}/logs/report.log",
     retries: 0
     params:
         study=study_file,
-        settings=settings(fingerprint.index_fingerprint),
+        settings=settings(fingerprint.report_fingerprint),
     shell:
-        "exec ddpm index {params.study:q} --log {log:q} --quiet"
+        "exec ddpm report {params.study:q} --log {log:q} --quiet"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from ddpm.artefacts.tables.view import Cell, Column, Group, Line, View
 from ddpm.evaluation.metrics import Metrics, metrics
 from ddpm.graph import layout
 from ddpm.graph.dependencies import likelihood_rows, quality_rows
+from ddpm.records.benchmarks import costs
 from ddpm.study import Study
 
 # Heading, key of `metrics`, and how the number is written.
@@ -48,29 +48,18 @@ def numbers_text(study: Study, columns: int) -> str:
 
 
 def places(study: Study) -> dict[str, Any]:
-    """The study's folder, its figures, how many it asks for, and its page; None if that is not there."""
+    """The study's folder, its figures, how many it asks for, and its report; None if that is not there."""
     figures = study.artefacts.figures
     pngs = {name: layout.path(layout.FIGURE_PNG, study.name, figure=name) for name in figures}
-    page = layout.path(layout.INDEX, study.name)
+    report = layout.path(layout.REPORT, study.name)
     return {
         "folder": layout.home(study.name),
         "figures": {name: str(path) for name, path in pngs.items() if path.exists()},
         "figures_asked_for": len(figures),
-        "page": str(page) if page.exists() else None,
+        "report": str(report) if report.exists() else None,
     }
 
 
 def computing_seconds(study: Study) -> float:
     """What the last runs of the jobs that compute took, added up, by Snakemake's benchmarks; 0 for none."""
-    total = 0.0
-    for path in Path(layout.home(study.name), "benchmarks").rglob("*.tsv"):
-        with path.open(newline="") as file:
-            total += sum(_number(row.get("s")) for row in csv.DictReader(file, delimiter="\t"))
-    return total
-
-
-def _number(word: str | None) -> float:
-    try:
-        return float(word or "")
-    except ValueError:
-        return 0.0
+    return sum(cost.seconds for cost in costs(study.name))

@@ -1,4 +1,4 @@
-"""Whether a study's results are what was written: tables and the page made again, all else by its hash."""
+"""Whether a study's results are what was written: tables and the report made again, all else by its hash."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ddpm.artefacts.artefact import Figure, Table
-from ddpm.artefacts.index_page import index_page
+from ddpm.artefacts.report.costs import costs_of
+from ddpm.artefacts.report.page import report_page
 from ddpm.artefacts.tables.table import build_table, table_files
 from ddpm.data.store import manifest_path, read_images
 from ddpm.errors import DDPMError
@@ -35,9 +36,14 @@ def verify(study: Study) -> Iterator[tuple[str, str]]:
             yield from _table(study, artefact.name)
         elif isinstance(artefact, Figure):
             yield from _figure(study, artefact.name)
-    page = layout.path(layout.INDEX, study.name)
-    if page.exists():
-        yield _compared(page, index_page(study))
+    report = layout.path(layout.REPORT, study.name)
+    if report.exists():
+        # The times in it are of one run, and their files are not kept with the results.
+        costs = costs_of(report.read_text(encoding="utf-8", errors="replace"))
+        try:
+            yield _compared(report, report_page(study, costs))
+        except DDPMError as error:
+            yield str(report), str(error)
 
 
 def _datasets(study: Study) -> Iterator[tuple[str, str]]:

@@ -78,8 +78,8 @@ def _text(study: Study, columns: int) -> str:
     if count := found["figures_asked_for"]:
         folder = layout.path(layout.FIGURE_PNG, study.name, figure="x").parent
         lines.append(f"figures  {folder}/ ({len(found['figures'])} of {count} built)")
-    page = layout.path(layout.INDEX, study.name)
-    lines.append(f"page     {page}" + ("" if found["page"] else " (not built yet)"))
+    report = layout.path(layout.REPORT, study.name)
+    lines.append(f"report   {report}" + ("" if found["report"] else " (not built yet)"))
     if seconds:
         lines.append(f"time     {duration(seconds)}: the jobs that compute, one after another")
     numbers = numbers_text(study, columns)

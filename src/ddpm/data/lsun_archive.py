@@ -174,4 +174,5 @@ def _remedy(archive: str) -> str:
     known = category(archive)
     files = [known.archive] if known else [of.archive for of in CATEGORIES.values()]
     addresses = ", ".join(f"{SERVER}/{file}" for file in files)
-    return f"fetch {addresses}, `unzip` it, and give the folder that holds {lmdb_file.DATA}"
+    how = "`curl -C - -O <address>`, which goes on where a transfer broke off"
+    return f"fetch {addresses} ({how}), `unzip` it, and give the folder that holds {lmdb_file.DATA}"

@@ -58,9 +58,28 @@ def artefact_files(study: Study) -> list[str]:
     return tables + figures
 
 
-def page_files(study: Study) -> list[str]:
-    """What the page is made of: all tables and figures, the best numbers, and where they come from."""
-    return [*artefact_files(study), fill(layout.HEADLINE, study), fill(layout.MADE_FROM, study)]
+def report_files(study: Study) -> list[str]:
+    """What the report is made of, tables and figures above all."""
+    expected = expected_file(study)
+    return [
+        *artefact_files(study),
+        *(fill(pattern, study) for pattern in (layout.HEADLINE, layout.MADE_FROM)),
+        *(file for model, count in shown_first(study).items() for file in first_shards(study, model, count)),
+        *([expected] if os.path.exists(expected) else []),
+    ]
+
+
+def expected_file(study: Study) -> str:
+    """Where the numbers stand that are expected of a study, if there are any."""
+    return f"config/expected/{study.name}.csv"
+
+
+def shown_first(study: Study, most: int = 16) -> dict[str, int]:
+    """How many samples of which model head the report: of the first figure that shows samples; else none."""
+    for settings in study.artefacts.chosen.values():
+        for model, count in settings.shown_samples.items():
+            return {model: min(count, most)}
+    return {}
 
 
 def chain_inputs(study: Study, figure: str) -> list[str]:

@@ -226,9 +226,9 @@ def neighbours_fingerprint(study: Study, figure: str) -> str:
     )
 
 
-def index_fingerprint(study: Study) -> str:
-    """What the index page depends on: the title, tables and figures, and the names of the study's files."""
-    return fingerprint("index", study.title, list(study.artefacts.chosen), list(study.files))
+def report_fingerprint(study: Study) -> str:
+    """What the report depends on: the title, tables and figures, and the names of the study's files."""
+    return fingerprint("report", study.title, list(study.artefacts.chosen), list(study.files))
 
 
 def artefact_fingerprint(study: Study, artefact: str) -> str:

@@ -81,7 +81,7 @@ TABLE_HTML = "{home}/tables/{table}.html"
 FIGURE_PNG = "{home}/figures/{figure}.png"
 FIGURE_PDF = "{home}/figures/{figure}.pdf"
 FIGURE_TRACE = "{home}/figures/{figure}.json"
-INDEX = "{home}/index.html"
+REPORT = "{home}/report.html"
 
 # Snakemake's records of the study's files, which travel with them.
 RECORDS = "{home}/records.json"

@@ -93,7 +93,7 @@ def printed_inputs(dry_run: str) -> dict[str, tuple[str, ...]]:
 
 
 def target_files(study: Study, targets: Iterable[str]) -> list[str]:
-    """The files of some targets: tables and figures by name, `index`, or paths; all of them for none.
+    """The files of some targets: tables and figures by name, `report`, or paths; all of them for none.
 
     Raises:
         StudyError: the study has no such table or figure, or the path is not among its results.
@@ -104,7 +104,7 @@ def target_files(study: Study, targets: Iterable[str]) -> list[str]:
         files[name] = [
             pattern.format(home=home, figure=name) for pattern in (layout.FIGURE_PNG, layout.FIGURE_PDF)
         ]
-    files["index"] = [layout.INDEX.format(home=home)]
+    files["report"] = [layout.REPORT.format(home=home)]
     for target in targets:
         if target not in files and layout.wildcards(target).get("home") != home:
             close = difflib.get_close_matches(target, files, n=1)
@@ -113,7 +113,7 @@ def target_files(study: Study, targets: Iterable[str]) -> list[str]:
             raise StudyError(
                 f"{study.file}: --target {target}: this study builds no such table, figure or file ({hint})"
             )
-    return [file for name in (list(targets) or [*chosen, "index"]) for file in files.get(name, [name])]
+    return [file for name in (list(targets) or [*chosen, "report"]) for file in files.get(name, [name])]
 
 
 def _snakemake(study_file: str, words: Sequence[str]) -> str:

@@ -183,7 +183,7 @@ def _table(heading: list[str], rows: list[list[str]], total: list[str] | None = 
 
 def advice(plan: Plan) -> str:
     """What to run instead, where a processor is all there is."""
-    pilot = layout.INDEX.format(home=layout.home("pilot"))
+    pilot = layout.REPORT.format(home=layout.home("pilot"))
     instead = [
         ("make demo", "the same tables and figures for handwritten digits"),
         (f"snakemake {pilot}", "on a GPU: the pilot (config/pilot.yaml)"),

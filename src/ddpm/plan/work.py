@@ -262,6 +262,6 @@ RULES: Mapping[str, Rule] = {
     "neighbours": Rule(_neighbours, "evaluation"),
     "table": Rule(),
     "figure": Rule(_figure),
-    "index": Rule(),
+    "report": Rule(),
     "metrics": Rule(),
 }

@@ -83,7 +83,9 @@ def _git(file: Path, *arguments: str) -> str:
 
 @functools.cache
 def hardware(device: str) -> str:
-    """The processor or GPU and the torch version, for example "AMD EPYC, 2 cores, torch 2.13.0".
+    """The processor or GPU and the torch version, for example "AMD EPYC, 2 cores, AVX2, torch 2.13.0".
+
+    Of a processor the instructions that torch uses, as results are the same to the bit with the same ones.
 
     Args:
         device: "cpu" or "cuda": the one that computes.
@@ -92,7 +94,8 @@ def hardware(device: str) -> str:
 
     if device == "cuda":
         return f"{torch.cuda.get_device_name()}, torch {torch.__version__}"
-    return f"{_processor()}, {os.cpu_count()} cores, torch {torch.__version__}"
+    instructions = torch.backends.cpu.get_cpu_capability()
+    return f"{_processor()}, {os.cpu_count()} cores, {instructions}, torch {torch.__version__}"
 
 
 def _processor() -> str:

@@ -40,9 +40,19 @@ ul.notes { padding-left: 1.2rem; }
 figure { margin: 2.5rem 0; }
 figure img { max-width: 100%; height: auto; border: 1px solid var(--fine); background: #fff; }
 figcaption { font-size: .92rem; margin-top: .4rem; } .missing { color: var(--warn); }
+img.samples { max-width: 100%; height: auto; image-rendering: pixelated; }
+ul.verdicts { padding-left: 1.2rem; }
+.origin table { font-size: .78rem; } .origin td { white-space: normal; min-width: 4rem; text-align: left; }
+.origin th { text-align: left; min-width: 9rem; }
 @media (max-width: 40rem) {
   body { margin: 1rem auto; padding: 0 .7rem; }
   table { font-size: .78rem; } th, td { padding: .15rem .3rem; }
+}
+@media print {
+  :root { color-scheme: light; --ink: #000; --paper: #fff; --soft: #333; --line: #666; --fine: #ccc;
+          --link: #000; --warn: #000; }
+  body { max-width: none; margin: 0; font-size: 11px; } nav, details { display: none; }
+  figure, table, tr { break-inside: avoid; } h2 { break-after: avoid; } .wide { overflow: visible; }
 }
 """
 _BODY = "<body>\n"

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import functools
 import math
 import statistics
+from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ddpm.artefacts.published import PublishedNumber
 from ddpm.artefacts.tables.measures import OVER_TRAINING
 from ddpm.artefacts.tables.numbers import half_unit
+from ddpm.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -160,3 +164,23 @@ class Compared:
     def lacks_spread(self) -> bool:
         """Whether nothing is known of how far the numbers may be off."""
         return not self.spread_kind and math.isnan(self.reproductions_spread)
+
+
+def verdicts_of(comparison: Path) -> str:
+    """How many published numbers got which verdict, in words; numbers that tables repeat count once.
+
+    Args:
+        comparison: the CSV file of the table `comparison`.
+
+    Raises:
+        DataError: it is damaged.
+    """
+    try:
+        with comparison.open(newline="", encoding="utf-8") as file:
+            counts = Counter(row["verdict"] for row in csv.DictReader(file) if not row["repeats"])
+    except (OSError, ValueError, KeyError) as error:
+        remedy = f"delete it and run `snakemake {comparison}`"
+        raise DataError(f"{comparison}: damaged, or of an earlier version ({error}); {remedy}") from error
+    total = sum(counts[name] for name in COMPARED)
+    words = ", ".join(f"{counts[name]} {name}" for name in VERDICTS if counts[name])
+    return f"{total - counts[APART]} of {total} compared numbers agree ({words})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import base64
 import dataclasses
+import io
 import json
 import re
 import subprocess
@@ -13,22 +14,28 @@ from pathlib import Path
 
 import made_up_cifar10
 import made_up_study
+import numpy as np
+import pandas as pd
 import pytest
+from PIL import Image
 
 from ddpm.artefacts import verification
 from ddpm.artefacts.artefact import Figure
+from ddpm.artefacts.expected import read_expected
 from ddpm.artefacts.figures import checkpoints
 from ddpm.artefacts.figures.drawing import build_figure
-from ddpm.artefacts.index_page import index_page
 from ddpm.artefacts.registry import ARTEFACTS
+from ddpm.artefacts.report.images import embedded
+from ddpm.artefacts.report.page import report_page
 from ddpm.artefacts.tables.text import width
-from ddpm.commands import index, metrics, show, table, verify
+from ddpm.commands import expect, metrics, report, show, table, verify
 from ddpm.errors import DataError
 from ddpm.evaluation import metrics as evaluated
-from ddpm.graph.dependencies import likelihood_rows, quality_rows
-from ddpm.graph.fingerprint import index_fingerprint
+from ddpm.graph.dependencies import first_shards, likelihood_rows, quality_rows
+from ddpm.graph.fingerprint import report_fingerprint
 from ddpm.records.files import sha256
 from ddpm.records.measurements import Measurement, read_measurements, write_measurements
+from ddpm.records.traced_files import write_arrays
 from ddpm.study import Study, load_study
 from ddpm.study.artefacts import ArtefactSettings
 
@@ -53,7 +60,7 @@ def shown(study: Study, capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().out
 
 
-@pytest.mark.parametrize("verb", [table, show, index])
+@pytest.mark.parametrize("verb", [table, show, report])
 def test_verbs_have_a_line_of_help(verb: object) -> None:
     assert re.fullmatch(r"[A-Z][^\n]+\.", str(verb.__doc__))
 
@@ -83,7 +90,7 @@ def test_show_prints_what_exists_within_100_columns(study: Study, capsys: pytest
     assert "diverged" in text
     assert "table4 is not built yet: run `snakemake results/made_up/table4.csv`" in text
     assert "results/made_up/figures/ (0 of 2 built)" in text
-    assert "results/made_up/index.html (not built yet)" in text
+    assert "results/made_up/report.html (not built yet)" in text
 
 
 @pytest.mark.parametrize("columns", [70, 80, 120])
@@ -103,7 +110,7 @@ def test_show_fits_a_terminal_and_ends_with_the_models_numbers(
     for column in ("KID", "Precision", "Recall"):
         assert column in text
     last = text.split("\n")[-24:]
-    assert "page     results/made_up/index.html (not built yet)" in last
+    assert "report   results/made_up/report.html (not built yet)" in last
     assert "time     2 min: the jobs that compute, one after another" in last
     (row,) = (line for line in last if line.startswith("eps_fixed "))
     numbers = metrics_of(study)["eps_fixed"]
@@ -122,7 +129,7 @@ def test_show_as_json(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
     assert found["models"] == metrics_of(study)
     assert found["tables"]["table1"] is None
     assert {row["row"] for row in found["tables"]["table2"]} >= {"epsilon_L_fixed"}
-    assert (found["study"], found["page"], found["figures"]) == ("made_up", None, {})
+    assert (found["study"], found["report"], found["figures"]) == ("made_up", None, {})
 
 
 def test_show_needs_no_measurements(study: Study, capsys: pytest.CaptureFixture[str]) -> None:
@@ -140,17 +147,21 @@ def test_show_names_a_damaged_table(study: Study) -> None:
 
 
 def page(study: Study) -> str:
-    index.run(study, argparse.Namespace())
-    return (HOME / "index.html").read_text(encoding="utf-8")
+    report.run(study, argparse.Namespace())
+    return (HOME / "report.html").read_text(encoding="utf-8")
 
 
-def test_index_shows_tables_and_figures_with_relative_links(study: Study) -> None:
+def test_report_shows_tables_and_figures_with_relative_links(study: Study) -> None:
     build(study, "table1", "table2", "table4")
     (HOME / "figures").mkdir()
-    for ending in ("png", "pdf", "json"):
+    for ending in ("png", "pdf"):
         (HOME / f"figures/figure13.{ending}").write_bytes(b"content")
+    origin = {"git_commit": "abc123", "settings": "def456", "inputs": [{"path": "a.npz", "sha256": "9" * 64}]}
+    (HOME / "figures/figure13.json").write_text(json.dumps(origin))
     html = page(study)
-    assert html.count("<table>") == 3
+    assert html.count("<h2>Table ") == 3
+    assert "Drawn with commit abc123, settings def456, from:" in html
+    assert f'<th scope="row">a.npz</th><td>{"9" * 12}</td>' in html
     assert "<h2>Figure 13. Samples</h2>" in html
     assert "3 x 4 samples of eps_simple" in html
     links = [link for link in re.findall(r'href="([^"]+)"', html) if not link.startswith("#")]
@@ -164,7 +175,7 @@ def test_index_shows_tables_and_figures_with_relative_links(study: Study) -> Non
     assert "@media (prefers-color-scheme: dark)" in html
 
 
-def test_index_is_headed_by_the_best_numbers_and_their_origin(study: Study) -> None:
+def test_report_is_headed_by_the_best_numbers_and_their_origin(study: Study) -> None:
     assert "Made from" not in page(study)
     metrics.run(study, argparse.Namespace())
     html = page(study)
@@ -186,7 +197,89 @@ def test_index_is_headed_by_the_best_numbers_and_their_origin(study: Study) -> N
         page(study)
 
 
-def test_index_leads_to_every_artefact_and_says_how_to_build_what_is_missing(study: Study) -> None:
+def test_report_follows_the_paper_and_says_what_it_leaves_out(study: Study) -> None:
+    html = page(study)
+    order = ["table1", "table2", "figure5", "table4", "figure13"]
+    places = [html.index(f'id="{name}"') for name in order]
+    assert places == sorted(places)
+    [left_out] = re.findall(r'<p class="small" id="left-out">(.*?)</p>', html)
+    assert "Figure 1, Figure 2, " in left_out.replace("Table 3, ", "").replace("Numbers in the text, ", "")
+    assert "Table 1" not in left_out
+    assert "Built: 0 of 3 tables and 0 of 2 figures that the study asks for." in html
+
+
+def test_every_measurement_of_a_table_is_one_click_away(study: Study) -> None:
+    build(study, "table2")
+    html = page(study)
+    trace = pd.read_csv(HOME / "tables/table2.trace.csv")
+    assert f"<summary>Where these numbers come from: {len(trace)} measurements</summary>" in html
+    row = trace.iloc[0]
+    assert f'<th scope="row">{row.cell_row}: {row.cell_column}</th><td>{row.value:.6g}</td>' in html
+    for hash_ in {*trace["weights_hash"].dropna(), *trace["data_hash"].dropna()}:
+        assert f"<td>{hash_[:12]}</td>" in html
+    (HOME / "tables/table2.trace.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(DataError, match=r"table2\.trace\.csv: damaged"):
+        page(study)
+
+
+def test_report_says_whether_the_numbers_are_as_expected(study: Study) -> None:
+    build(study, "table1", "table2")
+    assert "Expected numbers" not in page(study)
+    expected = Path("config/expected/made_up.csv")
+    arguments = argparse.Namespace(runs=[HOME] * 3, output=expected)
+    expect.run(study, arguments)
+    count = len(read_expected(expected).numbers)
+    words = f'✓ <a href="#expected">Reproduced: {count} of {count} numbers within tolerance</a>'
+    html = page(study)
+    assert words in html
+    assert f"<details><summary>{count} numbers</summary>" in html
+    text = expected.read_text().splitlines()
+    first = next(n for n, line in enumerate(text) if not line.startswith(("#", "table,")))
+    cells = text[first].rsplit(",", 3)
+    text[first] = ",".join([cells[0], "1e9", *cells[2:]])
+    expected.write_text("\n".join(text) + "\n")
+    html = page(study)
+    assert f'✗ <a href="#expected">Reproduced: {count - 1} of {count} numbers' in html
+    assert html.index("These differ:") < html.index(">1e+09<")
+
+
+def test_times_are_those_of_the_run_and_no_part_of_what_is_verified(study: Study) -> None:
+    assert "Time and cost" not in page(study)
+    path = HOME / "benchmarks/train/eps_fixed.seed0.tsv"
+    path.parent.mkdir(parents=True)
+    path.write_text("s\tmax_rss\tcpu_time\n120.0\t512.0\t60\n")
+    (path.parent / "eps_simple.seed0.tsv").write_text("s\tmax_rss\tcpu_time\n60.0\t1024.0\t-\n")
+    (path.parent / "torn.tsv").write_text("s\n-\n")
+    html = page(study)
+    assert '<th scope="row">train</th><td>2</td><td>3 min</td><td></td><td>1.0 GB</td>' in html
+    assert failed(study) == set()
+    path.unlink()
+    assert failed(study) == set()
+
+
+def test_samples_head_the_report(study: Study) -> None:
+    for shard in first_shards(study, "eps_simple", 12):
+        images = np.arange(20 * 64, dtype=np.uint8).reshape(20, 1, 8, 8)
+        write_arrays(Path(shard), {"images": images, "index": np.arange(20)}, {"status": "trained"})
+    html = page(study)
+    assert "The first 12 samples of eps_simple, not chosen." in html
+    [url] = re.findall(r'class="samples" src="data:image/png;base64,([^"]+)"', html)
+    with Image.open(io.BytesIO(base64.b64decode(url))) as image:
+        assert image.size == (12 * 48 + 11 * 4, 48)
+        assert image.getpixel((0, 47)) == (56, 56, 56, 255)
+        assert image.getpixel((50, 0))[3] == 0
+
+
+def test_a_large_figure_is_made_smaller(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (900, 2000, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "x.png")
+    url = embedded(tmp_path / "x.png")
+    assert url.startswith("data:image/webp;base64,")
+    with Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))) as image:
+        assert image.size == (1600, 720)
+
+
+def test_report_leads_to_every_artefact_and_says_how_to_build_what_is_missing(study: Study) -> None:
     html = page(study)
     for name in ("table1", "table2", "table4", "figure5", "figure13"):
         assert f'href="#{name}"' in html
@@ -195,7 +288,7 @@ def test_index_leads_to_every_artefact_and_says_how_to_build_what_is_missing(stu
     assert "snakemake results/made_up/table1.csv" in html
 
 
-def test_index_is_escaped_and_self_contained(study: Study) -> None:
+def test_report_is_escaped_and_self_contained(study: Study) -> None:
     build(study, "table1")
     html = page(study)
     assert "<tiny>" not in html
@@ -271,14 +364,14 @@ for module in {modules}:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_the_index_names_local_changes_and_changes_with_them(study: Study) -> None:
-    before = index_fingerprint(study)
-    assert "<code>config/made_up.yaml</code>. Numbers" in index_page(study)
+def test_the_report_names_local_changes_and_changes_with_them(study: Study) -> None:
+    before = report_fingerprint(study)
+    assert "<code>config/made_up.yaml</code>. Numbers" in report_page(study)
     Path("config/made_up.local.yaml").write_text("defaults: {training: {steps: 2000}}\n")
     changed = load_study("config/made_up.yaml")
     over = "<code>config/made_up.local.yaml</code> over <code>config/made_up.yaml</code>"
-    assert over in index_page(changed)
-    assert index_fingerprint(changed) != before
+    assert over in report_page(changed)
+    assert report_fingerprint(changed) != before
     assert list(changed.files) == ["config/made_up.local.yaml", "config/made_up.yaml"]
     assert changed.files["config/made_up.local.yaml"] == sha256("config/made_up.local.yaml")
 
@@ -297,10 +390,11 @@ def failed(study: Study) -> set[str]:
 def test_verify_finds_what_was_altered(study: Study) -> None:
     build(study, "table1", "table2")
     build_figure(study, "figure5")
-    index.run(study, argparse.Namespace())
-    verify.run(study, argparse.Namespace())
+    report.run(study, argparse.Namespace())
+    files_alone = argparse.Namespace(numbers=False, no_rerun=True, against=None)
+    verify.run(study, files_alone)
     tables = ["table1.csv", "tables/table2.md", "tables/table2.trace.csv"]
-    altered = [*tables, "figures/figure5.png", "index.html"]
+    altered = [*tables, "figures/figure5.png", "report.html"]
     contents = {HOME / name: (HOME / name).read_bytes() for name in altered}
     for path in contents:
         alter(path)
@@ -311,7 +405,7 @@ def test_verify_finds_what_was_altered(study: Study) -> None:
     content = path.read_bytes()
     alter(path)
     with pytest.raises(DataError, match="checks failed"):
-        verify.run(study, argparse.Namespace())
+        verify.run(study, files_alone)
     assert "measurements/quality/mu_fixed/seed0/sampling7.parquet" in failed(study)
     path.write_bytes(content)
     # A measurement of which a table was made is another one now, and whole.

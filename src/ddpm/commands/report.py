@@ -1,4 +1,4 @@
-"""Write the page that shows all tables and figures of the study."""
+"""Write the report that shows all tables and figures of the study, with where they come from."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from ddpm.study import Study
 logger = logging.getLogger("ddpm")
 
 GROUP = "tables and figures"
-EXAMPLES = ("ddpm index config/demo.yaml",)
+EXAMPLES = ("ddpm report config/demo.yaml",)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds nothing: the page follows from the study."""
+    """Adds nothing: the report follows from the study."""
 
 
 def run(study: Study, arguments: argparse.Namespace) -> None:
-    """Writes the page."""
-    from ddpm.artefacts.index_page import index_page
+    """Writes the report."""
+    from ddpm.artefacts.report.page import report_page
     from ddpm.records.files import write_text
 
-    path = layout.path(layout.INDEX, study.name)
-    write_text(path, index_page(study))
+    path = layout.path(layout.REPORT, study.name)
+    write_text(path, report_page(study))
     logger.info("wrote %s", path)
