@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
+import math
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ddpm.errors import DataError
 from ddpm.graph import layout
+from ddpm.records.benchmarks import read_benchmark
 from ddpm.records.snakemake_records import read_kept
 
 # What a benchmark says of a job, with its unit in the vocabulary QUDT: Snakemake's "MB" are 2^20 bytes.
@@ -127,15 +128,5 @@ def _origin(files: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _usage(path: Path) -> dict[str, float]:
-    if not path.exists():
-        return {}
-    with path.open(encoding="utf-8", newline="") as file:
-        row = next(csv.DictReader(file, delimiter="\t"), {})
-    numbers = {}
-    for column in BENCHMARKED:
-        try:
-            numbers[column] = float(row[column])
-        except (KeyError, ValueError):
-            # Snakemake writes NA or - for what it could not measure.
-            continue
-    return numbers
+    runs = read_benchmark(path) if path.exists() else []
+    return {column: number for column, number in (runs[0] if runs else {}).items() if math.isfinite(number)}

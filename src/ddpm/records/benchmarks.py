@@ -35,7 +35,7 @@ def costs(study: str) -> list[Cost]:
     found: dict[str, list[dict[str, float]]] = {}
     for path in sorted(home.rglob("*.tsv")):
         rule = path.relative_to(home).parts[0].removesuffix(".tsv")
-        found.setdefault(rule, []).extend(_rows(path))
+        found.setdefault(rule, []).extend(read_benchmark(path))
     rules = [
         Cost(rule, len(rows), _sum(rows, "s"), _sum(rows, "cpu_time"), max(row["max_rss"] for row in rows))
         for rule, rows in found.items()
@@ -44,7 +44,8 @@ def costs(study: str) -> list[Cost]:
     return sorted(rules, key=lambda cost: -cost.seconds)
 
 
-def _rows(path: Path) -> list[dict[str, float]]:
+def read_benchmark(path: Path) -> list[dict[str, float]]:
+    """The runs in a benchmark file: s and cpu_time [seconds], max_rss [MB]; NaN for what was not measured."""
     with path.open(newline="") as file:
         rows = [
             {key: _number(row.get(key)) for key in ("s", "cpu_time", "max_rss")}
