@@ -17,7 +17,7 @@ def autoregressive():
     splits = script["load_digits"](script["DigitsSettings"](source="digits"))
     images = script["levels"](splits.train_images[:150])
     torch.manual_seed(0)
-    return script, script["train"](images, 5), images
+    return script, script["train"](images, 3), images
 
 
 def test_the_bound_is_the_autoregressive_code_length(autoregressive):
