@@ -160,7 +160,7 @@ def draw(model: Model, x_0: Tensor, bits: Tensor, path: str) -> None:
     axes = left.subplots()
     drawn = axes.imshow(bits.reshape(SIDE, SIDE), vmin=0)
     left.colorbar(drawn, ax=axes, shrink=0.8, label="bits, mean over test images")
-    axes.set(title="$L_{t-1}$ at the place of coordinate t", xticks=[], yticks=[])
+    axes.set(title="$L_{t-1}$ by coordinate t", xticks=[], yticks=[])
     grid = right.subplots(3, 7)
     for t, column in zip((0, 16, 24, 32, 40, 48, 64), grid.T, strict=True):
         x_t = q_sample(x_0, t)
@@ -170,7 +170,7 @@ def draw(model: Model, x_0: Tensor, bits: Tensor, path: str) -> None:
             cell.set(xticks=[], yticks=[], facecolor="lightsteelblue")
         column[0].set_title(f"t = {t}", fontsize=9)
     for row, label in enumerate(["$x_t$", r"$x_0 \sim p_\theta$", r"$x_0 \sim p_\theta$"]):
-        grid[row, 0].set_ylabel(label)
+        grid[row, 0].set_ylabel(label, fontsize=11)
     for suffix in (".png", ".pdf"):
         figure.savefig(path + suffix, dpi=110)
 
