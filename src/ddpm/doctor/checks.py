@@ -27,13 +27,13 @@ def examine(study_file: Path | None) -> Iterator[Finding]:
     if study_file is not None:
         yield from guarded("study", lambda: _study(study_file, found))
     needs = found[0] if found else None
-    yield from guarded("GPU", lambda: torch_works.gpu_works(report, needs and needs.hours))
+    yield from guarded("GPU", lambda: torch_works.gpu_works(report, needs.hours if needs else None))
     yield from guarded("machine", machine.machine)
     yield from _disks(needs)
     cluster = None if needs is None else needs.gpu and not report.gpus
     yield from guarded("Slurm", lambda: slurm.slurm(cluster))
     yield from guarded("DVC", dvc.dvc)
-    yield from guarded("resources", lambda: resources.resources(needs and needs.fetched))
+    yield from guarded("resources", lambda: resources.resources(needs.fetched if needs else None))
     if needs is not None:
         yield from guarded("data", lambda: resources.own_files(needs.missing))
         yield from guarded("training", lambda: unfinished.runs(needs.study))

@@ -8,8 +8,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from ddpm.errors import OutputError
 from ddpm.doctor.finding import Finding, failed, ok, warning
+from ddpm.errors import OutputError
 from ddpm.plan.report import size
 from ddpm.records.files import write_text
 from ddpm.records.locks import NoLocksError, SignedLock
@@ -54,7 +54,9 @@ def disk(folder: Path, need: float | None, mounts: Path = _MOUNTS) -> Iterator[F
         remedy = f"use a local disk, or {_ONE_AT_A_TIME}"
         yield warning("disk", f"{text}: on such a file system locks or renames may not hold", remedy)
     elif local := _local_locks(kind, options):
-        yield warning("disk", f"{text}: with its option {local} locks hold on one machine alone", _ONE_AT_A_TIME)
+        yield warning(
+            "disk", f"{text}: with its option {local} locks hold on one machine alone", _ONE_AT_A_TIME
+        )
     else:
         yield ok("disk", f"{text}; renames and locks work")
 

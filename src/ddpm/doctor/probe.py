@@ -64,7 +64,7 @@ def training_step() -> dict[str, Any]:
     optimiser = torch.optim.Adam(network.parameters())
     with torch.autocast("cuda", torch.bfloat16):
         loss = network(torch.ones(4, 3, 16, 16, device="cuda")).float().square().mean()
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     optimiser.step()
     if not torch.isfinite(loss) or torch.equal(before, convolution.weight):
         raise ArithmeticError(f"a training step with loss {loss.item()} changes no weights")

@@ -50,11 +50,14 @@ def _content(remote: RemoteFile) -> Finding:
 def _obtainable(remote: RemoteFile) -> Finding:
     """Whether a server of a missing file answers."""
     about = f"{remote.path} is not here yet" + (f" ({size(remote.size)})" if remote.size else "")
-    refusals = {urlsplit(url).hostname: _refusal(url, remote) for url in remote.urls}
-    if answering := [str(host) for host, reason in refusals.items() if not reason]:
-        text = f"{about}; {answering[0]} answers. The workflow fetches it, or: ddpm fetch {remote.path}"
-        return ok("resources", text)
-    reasons = ", ".join(f"{host}: {reason}" for host, reason in refusals.items())
+    refusals = []
+    for url in remote.urls:
+        host, reason = urlsplit(url).hostname, _refusal(url, remote)
+        if not reason:
+            text = f"{about}; {host} answers. The workflow fetches it, or: ddpm fetch {remote.path}"
+            return ok("resources", text)
+        refusals.append(f"{host}: {reason}")
+    reasons = ", ".join(dict.fromkeys(refusals))
     known = f" (SHA-256 {remote.sha256})" if remote.sha256 else ""
     remedy = f"with a network: ddpm fetch {remote.path}; without one, bring the file there{known}"
     return failed("resources", f"{about}, and no server gives it ({reasons})", remedy)
