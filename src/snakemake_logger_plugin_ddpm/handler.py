@@ -69,7 +69,7 @@ class LogHandler(LogHandlerBase):
         self.rules: dict[int, str] = {}
         self.counted: list[int] = []  # that have ended since the last count
         self.status = StatusLine(self.stream)
-        self.done, self.total, self.left = 0, 0, ""
+        self.done, self.total = 0, 0
         self.stopping = False  # on request
         self.began = self.spoke = time.monotonic()
         self.ended = threading.Event()
@@ -146,14 +146,16 @@ class LogHandler(LogHandlerBase):
         """The jobs that have ended since the last count; targets, which make nothing, are counted alone."""
         self.done, self.total = done, total
         ended, self.counted = [self.jobs[number] for number in self.counted], []
-        left = seconds_left(self.jobs, self.planned, self.rules)
-        self.left = f", {_duration(left)} left" if left else ""
-        count = f"{done}/{total}{self.left}"
+        count = self._count()
         for job in ended:
             if job.makes_files:
                 found = job_log.result(job.logs, job.rule)
                 took = _duration(job.seconds())
                 self._line(count, f"{job.title}: {found} ({took})" if found else f"{job.title} ({took})")
+
+    def _count(self) -> str:
+        left = seconds_left(self.jobs, self.planned, self.rules)
+        return f"{self.done}/{self.total}" + (f", {_duration(left)} left" if left else "")
 
     def _tell_failed(self, record: logging.LogRecord) -> None:
         number = record.jobid  # type: ignore[attr-defined]
@@ -206,7 +208,7 @@ class LogHandler(LogHandlerBase):
         running = [] if self.ended.is_set() else self._running()
         if not running:
             return ""
-        count = f"{self.done}/{self.total}{self.left}  " if self.total else ""
+        count = f"{self._count()}  " if self.total else ""
         # Of a queue it is not known what of it runs.
         state = "running" if all(job.local for job in running) else "queued or running"
         shares = (job_log.share(job.logs, job.rule) or _duration(job.seconds()) for job in running)
