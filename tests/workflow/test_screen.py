@@ -116,6 +116,15 @@ def test_the_last_line_of_a_terminal_shows_what_runs(log, monkeypatch):
     assert run.close().startswith("\r\033[K1 of 3 jobs done")
 
 
+def test_the_last_line_is_written_anew_while_jobs_run(monkeypatch):
+    monkeypatch.setattr(handler, "_PAUSE", 0.001)
+    run, shown = Run(monkeypatch, columns=80), handler.threading.Event()
+    monkeypatch.setattr(run.handler.status, "show", lambda text: shown.set() if text else None)
+    run.begin(1, "train", TRAIN)
+    assert shown.wait(10)
+    run.close()
+
+
 @pytest.mark.parametrize(
     ("columns", "line"),
     [

@@ -77,7 +77,7 @@ def torch_works(report: Report) -> Iterator[Finding]:
             "torch", text, f"{_AGAIN} torch=={_plain(about['version'])}, in a build for this processor"
         )
     else:
-        yield ok("torch", f"{about['version']}, built {build}; it computes")
+        yield ok("torch", f"{about['version']}, built {build}; it imports and computes")
 
 
 def torchvision_agrees(report: Report, wanted: str | None = None) -> Iterator[Finding]:
