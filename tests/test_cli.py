@@ -22,7 +22,7 @@ from safetensors.torch import load_file
 import ddpm.commands.data
 from ddpm.cli import STATUSES, _overview, _parser, main, verbs
 from ddpm.compression.file_format import CodeFileError
-from ddpm.errors import DataError, DDPMError
+from ddpm.errors import DataError, DDPMError, NotReproducedError
 from ddpm.progress import Progress
 from ddpm.training.ranks import LOST_STATUS
 
@@ -144,6 +144,7 @@ def test_the_documented_statuses_are_those_of_the_errors():
     root = Path(__file__).parents[1]
     sources = "".join(path.read_text() for path in (root / "src" / "ddpm").rglob("*.py"))
     own = {error: error.status for error in CodeFileError.__subclasses__()}
+    own[NotReproducedError] = NotReproducedError.status
     statuses = {0, 1, DDPMError.status, *own.values(), LOST_STATUS, 130}
     assert {int(status) for status in re.findall(r"^    status = (\d+)$", sources, re.MULTILINE)} < statuses
     documented = (root / "docs" / "commands.md").read_text()

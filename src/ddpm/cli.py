@@ -36,6 +36,7 @@ STATUSES = """exit status:
   1    an error of the program itself: please report it
   2    an error that you can mend, as its message says; or a wrong command line
   3-8  a compressed file cannot be decoded: each number has a reason of its own (docs/compression.md)
+  9    all files are right, and a number is not the one that was expected (`ddpm verify`)
   130  interrupted (Ctrl-C); 128 + n: ended by signal n, such as 143 by SIGTERM"""
 
 
