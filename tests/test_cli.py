@@ -1,8 +1,10 @@
 """The `ddpm` command: every verb explains itself, and mistakes end at once with what to do."""
 
+import argparse
 import io
 import logging
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -18,9 +20,11 @@ import torch
 from safetensors.torch import load_file
 
 import ddpm.commands.data
-from ddpm.cli import _overview, _parser, main, verbs
-from ddpm.errors import DataError
+from ddpm.cli import STATUSES, _overview, _parser, main, verbs
+from ddpm.compression.file_format import CodeFileError
+from ddpm.errors import DataError, DDPMError, NotReproducedError
 from ddpm.progress import Progress
+from ddpm.training.ranks import LOST_STATUS
 
 RUN = Path("results/short/models/epsilon_L_simple/seed0")
 WEIGHTS = RUN / "weights.safetensors"
@@ -59,10 +63,33 @@ def test_every_verb_has_help_and_an_example_that_parses(capsys):
         assert "study file" in said
         assert module.EXAMPLES, verb
         for example in module.EXAMPLES:
-            program, *words = example.split()
+            program, *words = shlex.split(example)
             assert f"  {example}\n" in said
             assert (program, words[0]) == ("ddpm", verb)
             _parser(verbs()).parse_args(words)
+
+
+class Recorded(argparse.ArgumentParser):
+    """A parser that keeps the arguments of a verb."""
+
+    def __init__(self, **settings) -> None:
+        self.actions: list[argparse.Action] = []
+        super().__init__(**settings)
+
+    def add_argument(self, *names, **settings) -> argparse.Action:
+        self.actions.append(super().add_argument(*names, **settings))
+        return self.actions[-1]
+
+
+def test_every_argument_has_a_help_that_tells_its_default():
+    for verb, module in verbs().items():
+        parser = Recorded(prog=verb)
+        module.add_arguments(parser)
+        for action in parser.actions:
+            told, where = action.help or "", f"{verb} {action.dest}"
+            assert len(told) >= 10, where
+            if action.default not in (None, False, argparse.SUPPRESS):
+                assert "default" in told, where
 
 
 def test_the_help_shows_every_verb_in_its_group_and_the_version(capsys, monkeypatch):
@@ -79,11 +106,33 @@ def test_the_help_shows_every_verb_in_its_group_and_the_version(capsys, monkeypa
     assert capsys.readouterr().out == f"ddpm {ddpm.__version__}\n"
 
 
-def test_completion_or_what_to_install_for_it(capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, "shtab", SimpleNamespace(complete=_listed_verbs))
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+def test_bash_completes_verbs_options_values_files_and_folders(project, capsys):
+    pytest.importorskip("shtab")
     with pytest.raises(SystemExit):
         main(["--print-completion", "bash"])
-    assert {"train", "quality"} < set(capsys.readouterr().out.split()[1:])
+    Path("completion").write_text(capsys.readouterr().out)
+    Path("samples").mkdir()
+    Path("digits.ddpm").touch()
+
+    def completed(words: str) -> set[str]:
+        """What bash offers for the last word, which may be empty."""
+        script = f"source ./completion; COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); "
+        script += 'complete -p ddpm >&2 && _shtab_ddpm && echo "${COMPREPLY[@]}"'
+        run = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+        assert "-F _shtab_ddpm ddpm" in run.stderr
+        return set(run.stdout.split())
+
+    assert completed("ddpm tr") == {"train"}
+    assert set(verbs()) <= completed('ddpm ""')
+    assert completed("ddpm train --mod") == {"--model"}
+    assert completed('ddpm train config/demo.yaml --device ""') == {"auto", "cpu", "cuda"}
+    assert completed("ddpm train config/dem") == {"config/demo.yaml"}
+    assert completed("ddpm decompress digits.ddpm --output s") == {"samples"}
+    assert completed("ddpm doctor config/pil") == {"config/pilot.yaml"}
+
+
+def test_what_to_install_for_completion(capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "shtab", None)
     with pytest.raises(SystemExit) as ended:
         main(["--print-completion", "bash"])
@@ -91,9 +140,35 @@ def test_completion_or_what_to_install_for_it(capsys, monkeypatch):
     assert "pip install shtab" in capsys.readouterr().err
 
 
-def _listed_verbs(parser, shell) -> str:
-    """As shtab finds them: a verb without help is none for it."""
-    return " ".join([shell, *re.findall(r"^    (\w+) ", parser.format_help(), re.MULTILINE)])
+def test_the_documented_statuses_are_those_of_the_errors():
+    root = Path(__file__).parents[1]
+    sources = "".join(path.read_text() for path in (root / "src" / "ddpm").rglob("*.py"))
+    own = {error: error.status for error in CodeFileError.__subclasses__()}
+    own[NotReproducedError] = NotReproducedError.status
+    statuses = {0, 1, DDPMError.status, *own.values(), LOST_STATUS, 130}
+    assert {int(status) for status in re.findall(r"^    status = (\d+)$", sources, re.MULTILINE)} < statuses
+    documented = (root / "docs" / "commands.md").read_text()
+    table = dict(re.findall(r"^\| (\d+) \| ([^|]+) \|$", documented, re.MULTILINE))
+    assert {int(status) for status in table} == statuses
+    assert all(f"`{error.__name__}`" in table[str(status)] for error, status in own.items())
+    shown = re.findall(r"^  (\d+)(?:-(\d+))? ", STATUSES, re.MULTILINE)
+    listed = {n for first, last in shown for n in range(int(first), int(last or first) + 1)}
+    assert listed == statuses - {LOST_STATUS}  # one of several processes is told by the one that started it
+
+
+def test_the_documents_say_what_each_verb_is_for():
+    text = (Path(__file__).parents[1] / "docs" / "commands.md").read_text()
+    assert not [verb for verb in verbs() if not re.search(rf"^\|.*`ddpm {verb}\b", text, re.MULTILINE)]
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("debug", [True, False])
+def test_debug_shows_the_traceback_of_an_error_that_the_user_can_mend(debug, monkeypatch, capsys):
+    words = ["figure", "config/demo.yaml", "figure13", "--log", "x.log", *["--debug"] * debug]
+    assert main(words) == 2
+    for told in (capsys.readouterr().err, Path("x.log").read_text()):
+        assert ("Traceback (most recent call last)" in told) == debug
+        assert "error: results/demo" in told
 
 
 def test_help_is_quick():

@@ -4,8 +4,7 @@
     model = ddpm.load("results/demo", "epsilon_L_simple")
     images = model.sample(16, seed=0)  # uint8 [16, C, H, W]
 
-`load`, `Model` and `DDPMError` are what a program or a notebook uses (docs/python.md); all else is the
-workflow's.
+What `__all__` lists is what a program or a notebook uses (docs/python.md); all else is the workflow's.
 The rooms follow the flow of data: study (settings) -> data -> network, diffusion -> training
 -> evaluation (measurements) -> artefacts (tables and figures). A later room never reaches back.
 """
@@ -17,17 +16,23 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ddpm.errors import DDPMError
+    from ddpm.interface.coding import compress, decompress
     from ddpm.interface.loading import load
     from ddpm.interface.model import Model
+    from ddpm.interface.results import StudyResults, open_study
 
 __version__ = "0.1.0"
-__all__ = ["DDPMError", "Model", "load"]
+__all__ = ["DDPMError", "Model", "StudyResults", "compress", "decompress", "load", "open_study"]
 
 # Imported when they are asked for: torch takes seconds.
 _PLACES = {
     "DDPMError": "ddpm.errors",
     "Model": "ddpm.interface.model",
+    "StudyResults": "ddpm.interface.results",
+    "compress": "ddpm.interface.coding",
+    "decompress": "ddpm.interface.coding",
     "load": "ddpm.interface.loading",
+    "open_study": "ddpm.interface.results",
 }
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import ddpm
 from ddpm import commands
-from ddpm.completion import add_completion
+from ddpm.completion import CompletedParser, add_completion
 from ddpm.device import add_device_arguments, exceeded_memory, prepare_device
 from ddpm.errors import DDPMError, OutputError
 from ddpm.progress import Screen
@@ -26,10 +26,22 @@ from ddpm.study import load_study
 
 logger = logging.getLogger("ddpm")
 _LEAVING = (signal.SIGTERM, signal.SIGHUP)
+_ABOUT = """Rebuilds Denoising Diffusion Probabilistic Models (Ho, Jain, Abbeel 2020), a step a verb.
+
+The workflow (`snakemake`, `make demo`) calls these verbs; each works by itself too. `ddpm doctor` says
+whether this machine is ready, docs/commands.md which verb is for what."""
+# docs/commands.md says more.
+STATUSES = """exit status:
+  0    done
+  1    an error of the program itself: please report it
+  2    an error that you can mend, as its message says; or a wrong command line
+  3-8  a compressed file cannot be decoded: each number has a reason of its own (docs/compression.md)
+  9    all files are right, and a number is not the one that was expected (`ddpm verify`)
+  130  interrupted (Ctrl-C); 128 + n: ended by signal n, such as 143 by SIGTERM"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one verb; returns 0, the status of an error that the user can mend (2 but for a few), or 1."""
+    """Runs one verb; returns its exit status, as in STATUSES."""
     modules = verbs()
     options = _parser(modules).parse_args(arguments)
     try:
@@ -38,14 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _run(modules[options.verb], options)
         return 0
     except DDPMError as error:
-        logger.error("error: %s", error)
+        logger.error("error: %s", error, exc_info=options.debug)
         return error.status
     except KeyboardInterrupt:
         logger.error("interrupted")
         return 130
     except Exception as error:
         if remedy := exceeded_memory(error):
-            logger.error("error: %s: %s", options.verb, remedy)
+            logger.error("error: %s: %s", options.verb, remedy, exc_info=options.debug)
             return 2
         # To the log file as well, where a job's terminal is out of sight.
         logger.exception("unexpected error, please report it:")
@@ -103,8 +115,8 @@ def _computes(verb: ModuleType) -> bool:
 def _parser(modules: dict[str, ModuleType], listed: bool = False) -> argparse.ArgumentParser:
     """The parser of all verbs. If they are listed, its help shows each a second time, and shtab finds it."""
     form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(
-        prog="ddpm", description=__doc__, epilog=_overview(modules), formatter_class=form
+    parser = (CompletedParser if listed else argparse.ArgumentParser)(
+        prog="ddpm", description=_ABOUT, epilog=_overview(modules), formatter_class=form
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {ddpm.__version__}")
     add_completion(parser, lambda: _parser(modules, listed=True))
@@ -118,8 +130,11 @@ def _parser(modules: dict[str, ModuleType], listed: bool = False) -> argparse.Ar
         )
         if _needs_study(module):
             verb.add_argument("study", type=Path, help="the study file, for example config/demo.yaml")
-        verb.add_argument("--log", type=Path, help="also write messages and progress to this file")
+        verb.add_argument(
+            "--log", type=Path, metavar="FILE", help="also write messages and progress to this file"
+        )
         verb.add_argument("--quiet", action="store_true", help="show warnings and errors alone, and no bars")
+        verb.add_argument("--debug", action="store_true", help="show the traceback of an error too")
         if _computes(module):
             add_device_arguments(verb)
         module.add_arguments(verb)
@@ -146,7 +161,7 @@ def _overview(modules: dict[str, ModuleType]) -> str:
             textwrap.indent("\n".join(lines), "  ")
         )
     shown = [f"{group}:\n" + "\n".join(verbs) for group, verbs in groups.items() if verbs]
-    return "\n\n".join([*shown, "`ddpm <verb> --help` says more, with an example."])
+    return "\n\n".join([*shown, STATUSES, "`ddpm <verb> --help` says more, with an example."])
 
 
 def _start_logging(log: Path | None, quiet: bool) -> None:

@@ -4,9 +4,27 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 SHELLS = ("bash", "zsh", "tcsh")
+# What arguments that are paths are called in the help.
+_FILES, _FOLDERS = ("FILE", "file", "image"), ("FOLDER",)
+
+
+class CompletedParser(argparse.ArgumentParser):
+    """A parser whose arguments tell shtab which of them are paths; needs shtab."""
+
+    def add_argument(self, *names: Any, **settings: Any) -> argparse.Action:
+        """Adds an argument as any parser does."""
+        import shtab
+
+        action = super().add_argument(*names, **settings)
+        if action.metavar in _FOLDERS:
+            action.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
+        elif action.type is Path or action.metavar in _FILES:
+            action.complete = shtab.FILE  # type: ignore[attr-defined]
+        return action
 
 
 def add_completion(parser: argparse.ArgumentParser, complete: Callable[[], argparse.ArgumentParser]) -> None:

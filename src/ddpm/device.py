@@ -44,7 +44,11 @@ def add_device_arguments(parser: argparse.ArgumentParser) -> None:
         default=os.environ.get(DEVICE, DEVICES[0]),
         help=f"auto (default; or what {DEVICE} names) takes a GPU where torch finds one",
     )
-    parser.add_argument("--threads", type=_positive, help="processor threads (default: torch's choice)")
+    parser.add_argument(
+        "--threads",
+        type=_positive,
+        help="of the processor (default: torch's choice, the number of its cores)",
+    )
 
 
 def prepare_device(wanted: str, threads: int | None = None, gpu_count: int = 1) -> str:

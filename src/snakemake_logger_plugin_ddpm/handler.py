@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import shutil
 import sys
 import textwrap
@@ -16,6 +15,7 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 from snakemake_logger_plugin_ddpm import job_log
 from snakemake_logger_plugin_ddpm.jobs import Job, seconds_left
+from snakemake_logger_plugin_ddpm.status_line import StatusLine, fitted
 
 # What Snakemake tells of its own work, in .snakemake/log as well.
 _BOOKKEEPING = frozenset(
@@ -40,8 +40,6 @@ _FAILURE_WORDS = (
     "Exiting because a job execution failed",
     "WorkflowError:\nAt least one job did not complete",
 )
-# A job that is planned to take no longer, in seconds, is told of when it has ended.
-_BRIEF = 10.0
 # Seconds without a line until those of the running jobs are shown, and the share of the run for a long one.
 _SILENCE, _SILENT_SHARE = 60.0, 0.05
 _PAUSE = 1.0  # between looks
@@ -70,6 +68,7 @@ class LogHandler(LogHandlerBase):
         self.planned: dict[int, float] = {}
         self.rules: dict[int, str] = {}
         self.counted: list[int] = []  # that have ended since the last count
+        self.status = StatusLine(self.stream)
         self.done, self.total = 0, 0
         self.stopping = False  # on request
         self.began = self.spoke = time.monotonic()
@@ -90,6 +89,7 @@ class LogHandler(LogHandlerBase):
         if not self.ended.is_set():
             self.ended.set()
             with self.lock:  # type: ignore[union-attr]
+                self.status.show("")
                 if self.jobs and not self.as_snakemake:
                     self._tell_end()
         super().close()
@@ -132,9 +132,8 @@ class LogHandler(LogHandlerBase):
             self.began = time.monotonic()
             threading.Thread(target=self._break_silence, daemon=True).start()
         job = self.jobs[number] = Job.of(record)
-        # A plan for an assumed machine knows the steps of a small network badly.
-        long = job.rule == "train" or self.planned.get(number, math.inf) > _BRIEF
-        if job.makes_files and long:
+        # On a terminal the last line shows what runs here; a queue is nothing that runs.
+        if job.makes_files and not (self.status.is_used and job.local):
             self._line("begun" if job.local else "submitted", job.title)
 
     def _note_end(self, number: int) -> None:
@@ -147,13 +146,16 @@ class LogHandler(LogHandlerBase):
         """The jobs that have ended since the last count; targets, which make nothing, are counted alone."""
         self.done, self.total = done, total
         ended, self.counted = [self.jobs[number] for number in self.counted], []
-        left = seconds_left(self.jobs, self.planned, self.rules)
-        count = f"{done}/{total}" + (f", {_duration(left)} left" if left else "")
+        count = self._count()
         for job in ended:
             if job.makes_files:
                 found = job_log.result(job.logs, job.rule)
                 took = _duration(job.seconds())
                 self._line(count, f"{job.title}: {found} ({took})" if found else f"{job.title} ({took})")
+
+    def _count(self) -> str:
+        left = seconds_left(self.jobs, self.planned, self.rules)
+        return f"{self.done}/{self.total}" + (f", {_duration(left)} left" if left else "")
 
     def _tell_failed(self, record: logging.LogRecord) -> None:
         number = record.jobid  # type: ignore[attr-defined]
@@ -188,16 +190,33 @@ class LogHandler(LogHandlerBase):
         self._write("\nThe same command again goes on: what is done stays done.")
 
     def _break_silence(self) -> None:
-        """Now and then, where nothing else is told, says how far the running jobs are."""
+        """Keeps the last line of a terminal; elsewhere says now and then how far the running jobs are."""
         while not self.ended.wait(_PAUSE):
             with self.lock:  # type: ignore[union-attr]
                 now = time.monotonic()
-                if now - self.spoke >= max(_SILENCE, _SILENT_SHARE * (now - self.began)):
+                if self.status.is_used:
+                    self.status.show(self._now())
+                elif now - self.spoke >= max(_SILENCE, _SILENT_SHARE * (now - self.began)):
                     self._tell_running()
                     self.spoke = now
 
+    def _running(self) -> list[Job]:
+        return [job for job in self.jobs.values() if job.ended is None and job.makes_files]
+
+    def _now(self) -> str:
+        """The last line of a terminal; "" while nothing runs."""
+        running = [] if self.ended.is_set() else self._running()
+        if not running:
+            return ""
+        count = f"{self._count()}  " if self.total else ""
+        # Of a queue it is not known what of it runs.
+        state = "running" if all(job.local for job in running) else "queued or running"
+        shares = (job_log.share(job.logs, job.rule) or _duration(job.seconds()) for job in running)
+        jobs = [f"{job.title} ({share})" for job, share in zip(running, shares, strict=True)]
+        return fitted(f"{count}{len(jobs)} {state}:", jobs)
+
     def _tell_running(self) -> None:
-        running = [job for job in self.jobs.values() if job.ended is None]
+        running = self._running()
         for job in running[:_SHOWN_AT_ONCE]:
             if newest := job_log.newest(job.logs, job.rule):
                 self._line("running", f"{job.title}: {newest}")
@@ -213,8 +232,10 @@ class LogHandler(LogHandlerBase):
         self.spoke = time.monotonic()
         colourful = self.stream.isatty() and not self.common_settings.nocolor
         before, after = (_COLOURS[colour], "\033[0m") if colourful and colour else ("", "")
+        self.status.show("")
         self.stream.write(f"{before}{text}{after}\n")
         self.stream.flush()
+        self.status.show(self._now())
 
 
 def _colour(record: logging.LogRecord) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 # How `ddpm --log` begins a message; a traceback has further lines.
 _TIME = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ")
-_PROGRESS = re.compile(r"[\d,]+/[\d,]+ [\w-]+, \S+ [\w-]+/s, ")
+_PROGRESS = re.compile(r"([\d,]+)/([\d,]+) [\w-]+, \S+ [\w-]+/s, ")
 _TAIL = 10
 
 
@@ -29,6 +29,14 @@ def newest(logs: list[str], rule: str) -> str:
     """The last message of a job that runs: how far it is, or whom it waits for; "" if there is none."""
     last = [lines[-1] for log in logs if (lines := _lines(log))]
     return _without_title(last[-1], rule) if last else ""
+
+
+def share(logs: list[str], rule: str) -> str:
+    """How much of a job that runs is done, for example "87 %"; "" where its log does not tell."""
+    if (found := _PROGRESS.search(newest(logs, rule))) is None:
+        return ""
+    done, total = (int(number.replace(",", "")) for number in found.groups())
+    return f"{100 * done // max(1, total)} %"
 
 
 def result(logs: list[str], rule: str) -> str:

@@ -1,12 +1,10 @@
 """A tiny study with a trained model, its samples and its bound, made by the verbs once."""
 
-import os
 import shutil
 from pathlib import Path
 
 import pytest
-
-from ddpm.cli import main
+from small_study import build
 
 # Two residual blocks at each resolution, as by default.
 STUDY = """
@@ -34,18 +32,10 @@ RUN = ["config/leaving.yaml", "--model", "simple"]
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which the verbs ran; tests must not change its files."""
-    folder, before = tmp_path_factory.mktemp("leaving"), Path.cwd()
-    os.chdir(folder)
-    try:
-        Path("config").mkdir()
-        Path(RUN[0]).write_text(STUDY)
-        verbs = [["data", RUN[0], "digits"], ["train", *RUN, "--threads", "1"]]
-        verbs += [["sample", *RUN, "--threads", "1", "--shard", shard] for shard in "01"]
-        verbs += [["bound", *RUN, "--threads", "1"], ["likelihood", *RUN]]
-        assert [main(verb) for verb in verbs] == [0] * len(verbs)
-    finally:
-        os.chdir(before)
-    return folder
+    verbs = [["data", RUN[0], "digits"], ["train", *RUN, "--threads", "1"]]
+    verbs += [["sample", *RUN, "--threads", "1", "--shard", shard] for shard in "01"]
+    verbs += [["bound", *RUN, "--threads", "1"], ["likelihood", *RUN]]
+    return build(tmp_path_factory.mktemp("leaving"), RUN[0], STUDY, verbs)
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from ddpm.export.pipeline import DIFFUSERS_VERSION, scheduler_config
 from ddpm.graph.fingerprint import quality_fingerprint
 from ddpm.model import diffusion_of
 from ddpm.network.weights import read_weights, weights_hash
+from ddpm.random_numbers import Stream, normal
 from ddpm.records.measurements import Measurement, write_measurements
 from ddpm.records.traced_files import read_arrays
 from ddpm.study import load_study
@@ -59,6 +60,32 @@ def test_diffusers_loads_the_folder_and_it_comes_back():
     images = model.sample(3)
     assert (ddpm.load("results/back", "back").sample(3) == images).all()
     assert (ddpm.load("out/model").sample(3, batch_size=8) == images).all()
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_same_noise_gives_the_same_images(monkeypatch):
+    """The pipeline's whole run, with the noise that the workflow draws its samples from."""
+    prepare_torchvision()
+    from diffusers import DDPMPipeline
+    from diffusers.pipelines.ddpm import pipeline_ddpm
+    from diffusers.schedulers import scheduling_ddpm
+
+    assert main(["export", *RUN, "--to", "out"]) == 0
+    # x_T, then the noise of each step but the last.
+    steps = iter(range(10, 0, -1))
+
+    def noise(shape: tuple[int, ...], **_: object) -> torch.Tensor:
+        return normal(0, Stream.SAMPLING, torch.arange(shape[0]), next(steps), tuple(shape[1:]))
+
+    for module in (pipeline_ddpm, scheduling_ddpm):
+        monkeypatch.setattr(module, "randn_tensor", noise)
+    pipeline = DDPMPipeline.from_pretrained("out")
+    theirs = 255 * pipeline(batch_size=3, num_inference_steps=10, output_type="np").images
+    assert next(steps, None) is None
+    ours = ddpm.load("results/leaving", "simple").sample(3, seed=0)
+    # To the rounding of pixels; images of other noise are far away.
+    assert np.abs(theirs.transpose(0, 3, 1, 2) - ours).max() < 0.51
+    assert np.abs(theirs.transpose(0, 3, 1, 2)[::-1] - ours).max() > 50
 
 
 def assert_same_steps(scheduler, diffusion: GaussianDiffusion, output: torch.Tensor, within=1e-6) -> None:

@@ -44,6 +44,10 @@ def test_import_is_light_and_typed():
     code += "'pydantic'} & set(sys.modules)), hasattr(ddpm, 'nothing'))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout == "0 False\n"
+    code = "import sys, ddpm; ddpm.open_study; print({'torch', 'pandas', 'matplotlib'} & set(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "set()\n"
+    assert all(getattr(ddpm, name) for name in ddpm.__all__)
     assert (Path(ddpm.__file__).parent / "py.typed").exists()
 
 

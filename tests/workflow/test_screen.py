@@ -14,6 +14,7 @@ from snakemake_interface_logger_plugins.tests import MockOutputSettings
 from studies import ROOT
 
 from snakemake_logger_plugin_ddpm import LogHandler, handler
+from snakemake_logger_plugin_ddpm.status_line import fitted
 
 TRAIN = {"home": "results/x", "model": "m", "seed": "1"}
 
@@ -21,10 +22,11 @@ TRAIN = {"home": "results/x", "model": "m", "seed": "1"}
 class Run:
     """A handler with a screen of its own, and the records that Snakemake would send it."""
 
-    def __init__(self, monkeypatch, columns=0, **settings) -> None:
+    def __init__(self, monkeypatch, columns=0, term="xterm", **settings) -> None:
         self.screen = io.StringIO()
         if columns:
             self.screen.isatty = lambda: True  # type: ignore[method-assign]
+            monkeypatch.setenv("TERM", term)
             monkeypatch.setenv("COLUMNS", str(columns))
         monkeypatch.setattr("sys.stderr", self.screen)
         monkeypatch.setattr("sys.stdout", self.screen)
@@ -81,8 +83,7 @@ def test_a_line_for_a_job_begun_and_one_ended_with_its_result_and_the_time_left(
     assert run.begin(1, "train", TRAIN, [log]).endswith("begun               train m seed 1\n")
     now[0] += 60
     assert run.end(1, 1, 4).endswith("1/4, 2 min left     train m seed 1: trained, loss 0.1 (60 s)\n")
-    # Tables and figures take seconds: their end says that they began.
-    assert run.begin(3, "figure", {"home": "results/x", "figure": "figure5"}) == ""
+    assert run.begin(3, "figure", {"home": "results/x", "figure": "figure5"}).endswith(" figure5\n")
     now[0] += 10
     assert run.end(3, 2, 4).endswith("2/4, 60 s left      figure5 (10 s)\n")
     run.begin(2, "train", TRAIN | {"seed": "2"}, [log])
@@ -90,6 +91,58 @@ def test_a_line_for_a_job_begun_and_one_ended_with_its_result_and_the_time_left(
     run.end(2, 3, 4)
     assert run.end(None, 4, 4) == ""
     assert run.close() == "4 of 4 jobs done in 2 min\n"
+
+
+def test_the_last_line_of_a_terminal_shows_what_runs(log, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    run = Run(monkeypatch, columns=200)
+    run.tell(LogEvent.RUN_INFO, stats={"train": 1, "figure": 2, "total": 3})
+    assert run.begin(1, "train", TRAIN, [log]) == ""
+    log.write_text(log.read_text().split("\n")[0])
+    now[0] += 7
+    run.begin(2, "figure", {"home": "results/x", "figure": "figure5"})
+    now[0] += 3
+    shown = "0/3  2 running: train m seed 1 (50 %), figure5 (3 s)"
+    assert run.handler._now() == shown
+    # A line that ends a job takes its place; then it stands there again, without that job.
+    run.handler.status.show(run.handler._now())
+    assert run.screen.getvalue().endswith(f"\r\033[K{shown}\r")
+    said = run.end(2, 1, 3)
+    assert said.startswith("\r\033[K")
+    assert "1/3                 figure5 (3 s)\n\r\033[K1/3  1 running: train m seed 1 (50 %)\r" in said
+    run.begin(3, "bound", {"home": "results/x"}, local=False)
+    assert " queued or running: " in run.handler._now()
+    assert run.close().startswith("\r\033[K1 of 3 jobs done")
+
+
+def test_the_last_line_is_written_anew_while_jobs_run(monkeypatch):
+    monkeypatch.setattr(handler, "_PAUSE", 0.001)
+    run, shown = Run(monkeypatch, columns=80), handler.threading.Event()
+    monkeypatch.setattr(run.handler.status, "show", lambda text: shown.set() if text else None)
+    run.begin(1, "train", TRAIN)
+    assert shown.wait(10)
+    run.close()
+
+
+@pytest.mark.parametrize(
+    ("columns", "line"),
+    [
+        (80, "1/9  3 running: train a (50 %), figure5 (3 s), table1 (1 s)"),
+        (50, "1/9  3 running: train a (50 %) and 2 more"),
+        (1, "1/9  3 running: train a (... and 2 more"),
+    ],
+)
+def test_the_last_line_has_as_many_jobs_as_fit(columns, line):
+    jobs = ["train a (50 %)", "figure5 (3 s)", "table1 (1 s)"]
+    assert fitted("1/9  3 running:", jobs, columns) == line
+
+
+def test_no_last_line_where_none_can_be_erased(monkeypatch):
+    assert not Run(monkeypatch).handler.status.is_used
+    run = Run(monkeypatch, columns=80, term="dumb")
+    assert "begun" in run.begin(1, "train", TRAIN)
+    assert "\033" not in run.screen.getvalue()
 
 
 def test_jobs_in_a_queue_are_submitted_and_no_time_left_is_told(log, monkeypatch):

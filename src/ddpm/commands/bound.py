@@ -1,4 +1,4 @@
-"""Evaluate the terms of the variational bound on one shard of a split."""
+"""Evaluate the terms of the variational bound for one shard (a part) of the training or test images."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ COMPUTES = True
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the verb's own arguments."""
     add_model_arguments(parser)
-    parser.add_argument("--split", choices=["train", "test"], default="test")
-    parser.add_argument("--shard", type=int, default=0, help="which shard, from 0")
+    parser.add_argument(
+        "--split", choices=["train", "test"], default="test", help="of which images (default test)"
+    )
+    parser.add_argument("--shard", type=int, default=0, help="which shard of them, from 0 (default 0)")
 
 
 def run(study: Study, arguments: argparse.Namespace) -> None:

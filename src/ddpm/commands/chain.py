@@ -1,4 +1,4 @@
-"""Run the chains that one of figures 2, 7, 8 and 9 shows."""
+"""Run the reverse processes (chains) that one of figures 2, 7, 8 and 9 shows."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ COMPUTES = True
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the verb's own arguments."""
-    parser.add_argument("figure", choices=["figure2", "figure7", "figure8", "figure9"])
+    parser.add_argument(
+        "figure", choices=["figure2", "figure7", "figure8", "figure9"], help="the figure, if the study has it"
+    )
 
 
 def run(study: Study, arguments: argparse.Namespace) -> None:

@@ -29,7 +29,12 @@ _SIDE = 8  # rows and columns of the picture of samples, at most
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the verb's own arguments."""
     add_model_arguments(parser)
-    parser.add_argument("--step", type=int, required=True, help="a step of `checkpoints.steps`, or the last")
+    parser.add_argument(
+        "--step",
+        type=int,
+        required=True,
+        help="a training step of the study's `checkpoints.steps`, or the last one",
+    )
 
 
 def run(study: Study, arguments: argparse.Namespace) -> None:

@@ -22,7 +22,6 @@ EXAMPLES = (
     "ddpm compress config/demo.yaml --model epsilon_L_simple --schedule archive --output a.ddpm a.png b.png",
 )
 COMPUTES = True
-LARGEST_BATCH = 65535  # two bytes of the file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,24 +44,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(study: Study, arguments: argparse.Namespace) -> None:
     """Writes the file, and prints the account of its bits."""
     from ddpm.commands.arguments import model_job
+    from ddpm.compression.file_format import LARGEST_BATCH
     from ddpm.compression.sources import read_sources, require_new
-    from ddpm.evaluation.coding_job import open_codec
+    from ddpm.evaluation.code_files import write_code_file
     from ddpm.graph.fingerprint import weights_fingerprint
-    from ddpm.progress import Progress
-    from ddpm.records.files import write_bytes
 
     require_new(arguments.output)
     if arguments.batch is not None and not 1 <= arguments.batch <= LARGEST_BATCH:
         raise StudyError(f"--batch {arguments.batch}: must be 1 to {LARGEST_BATCH:,}")
     job = model_job(study, arguments, weights_fingerprint)
     pixels = read_sources(job, arguments.sources, arguments.images)
-    opened = open_codec(
-        job, arguments.schedule, arguments.batch or min(len(pixels), study.compression.batch_size)
-    )
-    calls = len(pixels) * len(opened.codec.code.schedule.times)
-    with Progress(f"compress {job.title}", calls, "image-steps") as progress:
-        found = opened.codec.compress(pixels, opened.names, progress.advance)
-    write_bytes(arguments.output, found.content)
+    found = write_code_file(arguments.output, job, arguments.schedule, pixels, arguments.batch)
     logger.info(_account(arguments.output, found, len(pixels), int(pixels[0].size)))
 
 

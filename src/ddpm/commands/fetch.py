@@ -16,7 +16,10 @@ NEEDS_STUDY = False
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the files."""
     parser.add_argument(
-        "files", nargs="+", metavar="file", help="for example resources/cifar-10-python.tar.gz"
+        "files",
+        nargs="+",
+        metavar="file",
+        help="where each goes, for example resources/cifar-10-python.tar.gz",
     )
 
 

@@ -25,7 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the verb's own arguments."""
     parser.add_argument("name", help="the study's name; its file will be config/NAME.yaml")
     parser.add_argument(
-        "--images", required=True, metavar="FOLDER", help="images, in folders by class if there are classes"
+        "--images",
+        required=True,
+        metavar="FOLDER",
+        help="where the images are; in it a folder for each class, if there are classes",
     )
     parser.add_argument("--title", help="heads the tables and figures (default: the name)")
 

@@ -21,7 +21,9 @@ EXAMPLES = ("ddpm likelihood config/demo.yaml --model epsilon_L_simple --split t
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the verb's own arguments."""
     add_model_arguments(parser)
-    parser.add_argument("--split", choices=["train", "test"], default="test")
+    parser.add_argument(
+        "--split", choices=["train", "test"], default="test", help="of which images (default test)"
+    )
 
 
 def run(study: Study, arguments: argparse.Namespace) -> None:

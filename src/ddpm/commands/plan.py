@@ -30,13 +30,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="extend",
         default=[],
         metavar="NAME",
-        help="tables, figures, index, or files under the study's results (default: all)",
+        help="plan for these alone: tables, figures, index, or files under results (default: all)",
     )
     parser.add_argument(
         "--step-time",
         type=_seconds,
         metavar="SECONDS",
-        help="of a training step of the largest network on the machine planned for; nothing is then measured",
+        help="what a training step of the largest network takes on the machine that is planned for (default: "
+        "measured on this one)",
     )
     parser.add_argument("--json", action="store_true", help="print the plan as one JSON object")
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("ddpm")
 
 GROUP = "train"
-EXAMPLES = ("ddpm pretrained config/published.yaml --model MODEL",)
+EXAMPLES = ("ddpm pretrained config/released.yaml --model epsilon_L_simple",)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""Measure IS and FID of x0-hat in the course of the reverse process."""
+"""Measure IS and FID of the predicted image, x0-hat, in the course of the reverse process."""
 
 from __future__ import annotations
 

@@ -21,9 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--states",
         action="store_true",
-        help="also the last saved states of complete runs, which are needed to continue them to more steps",
+        help="list the last states of complete runs too, which are needed to continue them to more steps",
     )
-    parser.add_argument("--remove", action="store_true", help="delete what is listed")
+    parser.add_argument("--remove", action="store_true", help="delete what is listed (default: list it)")
 
 
 def run(study: Study, arguments: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""Measure real images and noise under the protocol of the samples."""
+"""Measure real images and noise as samples are measured, so that the scale can be judged."""
 
 from __future__ import annotations
 

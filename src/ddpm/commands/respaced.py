@@ -1,4 +1,4 @@
-"""Measure IS and FID of samples that are drawn in fewer steps, or with the other variance."""
+"""Measure IS and FID of samples that are drawn in fewer steps than T, or with the other fixed variance."""
 
 from __future__ import annotations
 
@@ -29,9 +29,12 @@ COMPUTES = True
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the verb's own arguments."""
     add_model_arguments(parser)
-    parser.add_argument("--steps", type=int, required=True, help="evenly spaced steps, 1 to T")
+    parser.add_argument("--steps", type=int, required=True, help="how many evenly spaced steps, 1 to T")
     parser.add_argument(
-        "--variance", required=True, choices=get_args(FixedVariance), help="reverse variance of the steps"
+        "--variance",
+        required=True,
+        choices=get_args(FixedVariance),
+        help="of each reverse step: fixed_large is beta_t, fixed_small beta-tilde_t",
     )
 
 

@@ -1,4 +1,4 @@
-"""Draw one shard of a model's samples, or take it from others' samples."""
+"""Draw one shard (a part) of a model's samples, or take it from others' samples."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ COMPUTES = True
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the verb's own arguments."""
     add_sample_arguments(parser)
-    parser.add_argument("--shard", type=int, default=0, help="which shard, from 0")
+    parser.add_argument("--shard", type=int, default=0, help="which shard, from 0 (default 0)")
     parser.add_argument(
         "--png",
         type=Path,
         metavar="FOLDER",
-        help="also write each image there: 000000.png, ..., by its number",
+        help="also write each image there: 000000.png, ..., by its number (default: none)",
     )
 
 

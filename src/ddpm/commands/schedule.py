@@ -1,4 +1,4 @@
-"""Fit the schedule and the frequencies of a code to a model."""
+"""Fit a code for images to a model: its steps (the schedule) and its frequencies of symbols."""
 
 from __future__ import annotations
 

@@ -39,7 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the verb's own arguments."""
     add_model_arguments(parser)
     parser.add_argument(
-        "--restart", action="store_true", help="train anew; what is there is set aside, not deleted"
+        "--restart",
+        action="store_true",
+        help="train anew from step 0; what is there is set aside, not deleted",
     )
     parser.add_argument(
         "--processes",
@@ -53,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FOLDER",
         help="also write the curve as TensorBoard's files into FOLDER/<study>/<model>.seed<seed> (needs the "
-        "package tensorboard)",
+        "package tensorboard; default: not written)",
     )
 
 
@@ -109,6 +111,8 @@ def _launch(this: TrainingRun, arguments: argparse.Namespace) -> None:
         words += ["--tensorboard", str(arguments.tensorboard)]
     if arguments.quiet:
         words.append("--quiet")
+    if arguments.debug:
+        words.append("--debug")
     if arguments.restart:
         words.append("--restart")
     logger.info(f"{this.title}: starting {arguments.processes} processes")

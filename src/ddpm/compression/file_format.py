@@ -38,6 +38,7 @@ MODES = {1: "progressive", 2: "archive"}
 _FIXED = struct.Struct("<B3HIH32s32sQ")
 _START = len(MAGIC) + 5
 _MOST_IMAGES = 1 << 24
+LARGEST_BATCH = 2**16 - 1  # two bytes
 
 
 class CodeFileError(DDPMError):

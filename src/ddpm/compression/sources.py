@@ -24,7 +24,7 @@ _SPLITS = ("train", "test")
 def require_new(path: Path) -> None:
     """Raises OutputError if something is there already, or its folder cannot be written."""
     if os.path.lexists(path):
-        raise OutputError(f"{path}: is there already and is not overwritten; choose another --output")
+        raise OutputError(f"{path}: is there already and is not overwritten; choose another name")
     require_writable(path.parent)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from ddpm.bundled import bundled
 from ddpm.errors import DataError
 from ddpm.graph import layout
+from ddpm.graph.dependencies import expected_file
 from ddpm.records.snakemake_records import is_file_of
 from ddpm.study import Study
 
@@ -79,8 +80,13 @@ def result_files(study: Study, everything: bool) -> list[Content]:
 
 
 def setting_files(study: Study) -> list[Content]:
-    """The study's files. One of local changes is not copied, as it names places on somebody's machine."""
-    return [Content(_place(file), Path(file), not file.endswith(_LOCAL)) for file in study.files]
+    """The study's files, and its expected numbers.
+
+    A file of local changes is not copied, as it names places on somebody's machine.
+    """
+    files = [Content(_place(file), Path(file), not file.endswith(_LOCAL)) for file in study.files]
+    expected = Path(expected_file(study))
+    return [*files, *([Content(expected.as_posix(), expected, True)] if expected.is_file() else [])]
 
 
 def workflow_files() -> tuple[Content, list[Content]]:

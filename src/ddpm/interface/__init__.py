@@ -1,1 +1,1 @@
-"""The Python interface: `ddpm.load` and the model that it returns."""
+"""The Python interface: what `ddpm.__all__` lists."""

@@ -15,6 +15,7 @@ from ddpm.data.scaling import to_model
 from ddpm.diffusion.process import GaussianDiffusion
 from ddpm.errors import DataError
 from ddpm.evaluation.bound_terms import bound_terms
+from ddpm.evaluation.model_job import ModelJob
 from ddpm.interface.inputs import chosen_steps, fixed_variance, indices, noisy_images, pixels, whole
 from ddpm.network.execution import BatchSplittingNetwork, Execution, products_restored, round_weights
 from ddpm.network.unet import UNet
@@ -40,6 +41,7 @@ class Model:
         image_shape: channels, height, width.
         timesteps: T.
         provenance: what the weights say of themselves: study, seed, hashes, settings, commit, hardware.
+        job: of a model of a study in the working folder: where its files lie; None of others.
     """
 
     def __init__(
@@ -50,8 +52,9 @@ class Model:
         provenance: dict[str, Any],
         sampling: SamplingSettings | None = None,
         likelihood: LikelihoodSettings | None = None,
+        job: ModelJob | None = None,
     ) -> None:
-        self.name, self.provenance = name, provenance
+        self.name, self.provenance, self.job = name, provenance, job
         channels, height, width = network.image_shape
         self.image_shape, self.timesteps = (channels, height, width), diffusion.timesteps
         self._network = network.eval().requires_grad_(False)

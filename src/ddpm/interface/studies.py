@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ddpm.data.store import manifest_path
 from ddpm.errors import DDPMError, DivergedError, StudyError, WeightsError, did_you_mean
 from ddpm.evaluation.model_job import ModelJob
 from ddpm.graph import layout
@@ -71,26 +70,30 @@ def _of(study: Study, project: Path, model: str | None, seed: int | None, device
     path = weights_file(study, name, seed)
     if not os.path.lexists(project / path):
         raise WeightsError(_missing(study, project, name, seed, path))
+    fingerprint = weights_fingerprint(study, name)
     with products_restored():
         try:
-            fingerprint = weights_fingerprint(study, name)
             trained = load_model(study, name, str(project / path), fingerprint, device, Execution())
         except DivergedError as error:
             others = [str(other) for other in settings.seeds if other != seed]
             more = f"seed {', '.join(others)}" if others else "another seed, or a checkpoint of before"
             raise DivergedError(f"{error}; load {more} (`seeds`, `checkpoints` in {study.file})") from error
-    _require_data(study, project, name, seed, trained.provenance)
-    title = f"{name} seed {seed}"
-    network, process = trained.network.network, trained.diffusion
-    return Model(title, network, process, trained.provenance, study.sampling_of(name), study.likelihood)
-
-
-def _require_data(study: Study, project: Path, model: str, seed: int, provenance: dict[str, object]) -> None:
-    """As the workflow's jobs do, which know data sets of the working folder alone."""
-    dataset = study.model(model).dataset
-    if project.resolve() == Path.cwd() and manifest_path(study, dataset).exists():
-        job = ModelJob(study=study, dataset=dataset, settings="", model=model, seed=seed)
-        job.require_data(provenance, f"weights of {job.title}")
+    job = ModelJob(
+        study=study, dataset=settings.dataset, settings=fingerprint, device=device, model=name, seed=seed
+    )
+    # As the workflow's jobs, it knows files of the working folder alone.
+    is_here = project.resolve() == Path.cwd()
+    if is_here:
+        job.require_data(trained.provenance, f"weights of {job.title}")
+    return Model(
+        job.title,
+        trained.network.network,
+        trained.diffusion,
+        trained.provenance,
+        study.sampling_of(name),
+        study.likelihood,
+        job if is_here else None,
+    )
 
 
 def _missing(study: Study, project: Path, model: str, seed: int, path: str) -> str:

@@ -24,8 +24,7 @@ def refusal(study: Study, jobs: Sequence[Job]) -> str | None:
     rate = f"{ASSUMED_RATE / 1e9:.0f} GFLOP/s"
     note = f"Assumed, not measured: {rate}. `ddpm plan {study.file}` measures this machine."
     plan = Plan(study, jobs, speed_of_rate(study, ASSUMED_RATE, "this machine's processor", [note]))
-    hours = sum(seconds for kind, seconds in plan.seconds_by_kind.items() if kind in NETWORK_KINDS) / 3600
-    if hours <= LIMIT_HOURS or has_gpu():
+    if network_hours(plan) <= LIMIT_HOURS or has_gpu():
         return None
     from ddpm.artefacts.published import read_published
     from ddpm.plan.report import advice, plan_text
@@ -35,6 +34,11 @@ def refusal(study: Study, jobs: Sequence[Job]) -> str | None:
         f"Nothing was started: there is no GPU here, and {study.file} would take more than {LIMIT_HOURS:.0f} "
         "hours.\nTo start it all the same: snakemake ... --config allow_cpu=true"
     )
+
+
+def network_hours(plan: Plan) -> float:
+    """What the networks of a plan's jobs take, in hours: training, sampling, bounds."""
+    return sum(seconds for kind, seconds in plan.seconds_by_kind.items() if kind in NETWORK_KINDS) / 3600
 
 
 def has_gpu() -> bool:
