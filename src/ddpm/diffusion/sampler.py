@@ -70,6 +70,6 @@ def reverse_process(
 
 
 def interpolate(x_t: Tensor, other: Tensor, weights: Tensor) -> Tensor:
-    """(1 - lambda) x_t + lambda x'_t for each lambda (section 4.3): [L, C, H, W] from two [C, H, W]."""
+    """(1 - lambda) x_t + lambda x'_t for each lambda (section 4.4): [L, C, H, W] from two [C, H, W]."""
     weights = weights.to(x_t.dtype).reshape(-1, *[1] * x_t.dim())
     return (1 - weights) * x_t + weights * other

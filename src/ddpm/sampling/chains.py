@@ -84,7 +84,7 @@ def interpolations(
     seed: int,
     title: str,
 ) -> dict[str, np.ndarray]:
-    """Interpolations between diffused images (section 4.3; figures 8 and 9).
+    """Interpolations between diffused images (section 4.4; figures 8 and 9).
 
     The noise that diffuses the sources is the same for every lambda; the reverse process then adds
     fresh noise to each.
