@@ -8,7 +8,7 @@ from killing.study import HOME, drill_study, write_study
 from killing.workflow import Workflow
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
-KILLS = 3
+KILLS = 2
 
 
 @pytest.fixture(scope="module")
