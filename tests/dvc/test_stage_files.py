@@ -8,6 +8,17 @@ from ddpm.study import load_study
 RUN = "epsilon_L_simple/seed0"
 WEIGHTS = {"data/digits/manifest.json", f"models/{RUN}/trained.json"}
 SAMPLES = {f"samples/{RUN}/sampling0/shard0.npz"}
+BOUND = {
+    split: {
+        f"measurements/likelihood/{RUN}/{split}.parquet",
+        *(f"likelihood/{RUN}/{split}/{name}.parquet" for name in ("shard0", "rate_distortion")),
+    }
+    for split in ("test", "train")
+}
+CODE = {
+    f"measurements/coding/{RUN}/progressive_x1.parquet",
+    *(f"compression/{RUN}/progressive_x1.{suffix}" for suffix in ("json", "npz")),
+}
 
 
 @pytest.mark.parametrize(
@@ -17,21 +28,8 @@ SAMPLES = {f"samples/{RUN}/sampling0/shard0.npz"}
         ("figure2", WEIGHTS, {"chains/figure2.npz"}),
         ("figure15", WEIGHTS, SAMPLES | {"neighbours/figure15.npz"}),
         ("figure10", WEIGHTS, SAMPLES | {f"measurements/progressive/{RUN}/sampling0.parquet"}),
-        (
-            "figure5",
-            WEIGHTS,
-            {f"likelihood/{RUN}/test/{name}.parquet" for name in ("shard0", "rate_distortion")},
-        ),
-        (
-            "progressive_coding",
-            WEIGHTS,
-            {
-                *(f"compression/{RUN}/progressive_x1.{suffix}" for suffix in ("json", "npz")),
-                f"measurements/coding/{RUN}/progressive_x1.parquet",
-                *(f"likelihood/{RUN}/train/{name}.parquet" for name in ("shard0", "rate_distortion")),
-                *(f"likelihood/{RUN}/test/{name}.parquet" for name in ("shard0", "rate_distortion")),
-            },
-        ),
+        ("figure5", WEIGHTS, BOUND["test"]),
+        ("progressive_coding", WEIGHTS, BOUND["test"] | BOUND["train"] | CODE),
     ],
 )
 def test_one_figure_needs(project, artefact, trained, measured):

@@ -1,7 +1,7 @@
 """The files of a study by the stage that makes them: trained, then measured; tables and figures come last.
 
-They are what the tables and figures need, and what that is made of. Of a file that is there, Snakemake does not
-make again by itself what it was made of and is gone: so all of it is named here.
+They are what the tables and figures need, and what that is made of. All of it is named, as Snakemake does not
+make a missing file again for the sake of one that is there.
 """
 
 from __future__ import annotations
@@ -76,8 +76,11 @@ def _made_of(study: Study, file: str) -> Iterator[str]:
         yield from sample_shards(study, **names)
     elif pattern in (layout.LIKELIHOOD_ROWS, layout.RATE_DISTORTION):
         yield from bound_shards(study, **names)
-        yield fill(layout.RATE_DISTORTION, study, **names)
+        yield from (
+            fill(beside, study, **names) for beside in (layout.LIKELIHOOD_ROWS, layout.RATE_DISTORTION)
+        )
     elif pattern in (layout.CODING_ROWS, layout.PICTURES):
+        yield from (fill(beside, study, **names) for beside in (layout.CODING_ROWS, layout.PICTURES))
         yield fill(layout.SCHEDULE, study, **names)
     elif pattern == layout.SCHEDULE:
         yield fill(layout.RATE_DISTORTION, study, **run, split="train")
