@@ -93,6 +93,7 @@ include: "workflow/rules/compression.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/metrics.smk"
+include: "workflow/rules/stages.smk"
 
 
 # A study of one's own by its name. Its report alone would not do as a target: a table that is deleted beside it is

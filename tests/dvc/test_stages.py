@@ -2,13 +2,16 @@
 
 import json
 import re
-import shlex
 from collections import Counter
 from pathlib import Path
 
 import pytest
 import yaml
 from workspaces import ENVIRONMENT, ROOT, make_workspace, run, snakemake, status
+
+from ddpm.graph.available import select
+from ddpm.graph.stages import measured_files, trained_files
+from ddpm.study import load_study
 
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 PAPER = ("train", "evaluate", "artefacts")
@@ -17,6 +20,12 @@ PAPER = ("train", "evaluate", "artefacts")
 def outputs(stage: str) -> list[str]:
     entries = [*STAGES[stage]["outs"], *STAGES[stage].get("metrics", [])]
     return [path for entry in entries for path in entry]
+
+
+def fetched() -> list[str]:
+    """Names of the downloads, which the stages depend on by their hashes and do not store."""
+    assert all("config/resources.yaml" in STAGES[stage]["deps"] for stage in ("train", "evaluate"))
+    return list(yaml.safe_load((ROOT / "config/resources.yaml").read_text()))
 
 
 def covered(file: str, paths: list[str]) -> bool:
@@ -28,12 +37,27 @@ def covered(file: str, paths: list[str]) -> bool:
 @pytest.mark.parametrize(("target", "stages"), [("all", PAPER), ("demo", ("demo",))])
 def test_every_file_that_a_study_makes_is_stored(full_scale, target, stages):
     stored = [path for stage in stages for path in outputs(stage)]
+    stored += [f"resources/{name}" for name in fetched()]
     home = "results/demo" if target == "demo" else "results"
     lines = snakemake(full_scale, target, "--keep-going", "--summary").splitlines()
     made = [line.split("\t")[0] for line in lines if line.startswith(("results/", "resources/"))]
     assert len(made) > 40
     assert f"{home}/metrics.json" in made
     assert [file for file in [*made, f"{home}/records.json"] if not covered(file, stored)] == []
+
+
+@pytest.mark.workflow
+@pytest.mark.slow
+def test_the_stages_of_the_paper_name_every_file_of_theirs(full_scale, monkeypatch):
+    """So that a folder of results that is gone is made again, and not recorded as an empty one."""
+    lines = snakemake(full_scale, "measured", "--keep-going", "--summary").splitlines()
+    made = {line.split("\t")[0] for line in lines if line.startswith("results/")}
+    monkeypatch.chdir(full_scale)
+    study = select(load_study("config/paper.yaml")).study
+    named = set(trained_files(study)) | set(measured_files(study))
+    assert named <= made
+    # A data set is known by its manifest.
+    assert {Path(file).suffix for file in made - named} == {".npy"}
 
 
 def test_outputs_stay_when_a_stage_runs_again():
@@ -62,19 +86,21 @@ def full_scale(tmp_path_factory):
 def test_the_paper_s_stages_run_these_jobs(full_scale):
     """Where there are no data of the 256x256 part."""
     counts = {}
-    for stage in PAPER:
-        program, *words = shlex.split(STAGES[stage]["cmd"])
-        assert program == "snakemake"
-        output = snakemake(full_scale, "-n", *words)
+    for stage, target in zip(PAPER, ("trained", "measured", "all"), strict=True):
+        commands = STAGES[stage]["cmd"]
+        command = commands[0] if isinstance(commands, list) else commands
+        assert command == f"snakemake {target} --keep-going"
+        output = snakemake(full_scale, "-n", *command.split()[1:])
         summary = output[output.index("Job stats:") :]
         counts[stage] = Counter(
             {name: int(count) for name, count in re.findall(r"^(\w+) +(\d+)$", summary, re.MULTILINE)}
         )
+        assert counts[stage].pop(target) == 1
         counts[stage].pop("total")
     train = {"fetch": 2, "data": 1, "reference": 1, "train": 6, "checkpoint": 51, "choose": 6}
     evaluate = {"sample": 90, "bound": 24, "likelihood": 4, "quality": 9, "progressive": 1, "neighbours": 1}
     evaluate |= {"respaced": 6, "schedule": 4, "coding": 4}
-    artefacts = {"table": 7, "figure": 9, "report": 1, "metrics": 1, "all": 1}
+    artefacts = {"table": 7, "figure": 9, "report": 1, "metrics": 1}
     assert counts["train"] == train
     assert counts["evaluate"] == train | evaluate
     assert counts["artefacts"] == train | evaluate | artefacts

@@ -125,14 +125,18 @@ def snakemake(folder: Path, *words: str, status: int = 0) -> str:
 
 def planned(folder: Path, *words: str) -> set[str]:
     """The jobs of a dry run, as `rule wildcard ...` without the results folder."""
-    output = snakemake(folder, *(words or TARGETS), "-n")
-    jobs = set()
-    for block in re.split(r"\n(?=(?:local)?rule )", output)[1:]:
+    return set(jobs(snakemake(folder, *(words or TARGETS), "-n")))
+
+
+def jobs(text: str) -> list[str]:
+    """The jobs that a dry run or a log shows, as `rule wildcard ...` without the results folder."""
+    found = []
+    for block in re.split(r"\n(?=(?:local)?rule )", text)[1:]:
         rule = re.match(r"(?:local)?rule (\w+):", block)
         wildcards = re.search(r"wildcards: (.*)", block)
-        values = [pair.split("=")[1] for pair in wildcards[1].split(", ")] if wildcards else []
-        jobs.add(" ".join([rule[1], *values[1:]]))
-    return jobs
+        pairs = [pair.split("=") for pair in wildcards[1].split(", ")] if wildcards else []
+        found.append(" ".join([rule[1], *(value for name, value in pairs if name != "home")]))
+    return found
 
 
 def change(folder: Path, edit: Callable[[dict[str, Any]], None]) -> None:

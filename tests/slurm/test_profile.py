@@ -77,6 +77,7 @@ def test_rules_with_a_network_ask_for_one_gpu_and_training_for_the_users_number(
         assert resources.get("gpu_model") == (gpus and "a100"), rule
         assert resources["tasks"] == "0", rule
     assert (asked["train"]["processes"], asked["train"]["cpus_per_task"]) == ("4", "8")
+    assert asked["train"]["nodes"] == "1"  # all in one machine
 
 
 def test_no_job_asks_for_more_than_the_walltime(asked):

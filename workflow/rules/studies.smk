@@ -6,7 +6,7 @@ from snakemake.exceptions import WorkflowError
 
 from ddpm.errors import DDPMError
 from ddpm.resources import locating
-from ddpm.graph import available, dependencies, fingerprint, layout, receipts, sources
+from ddpm.graph import available, dependencies, fingerprint, layout, receipts, sources, stages
 from ddpm.study import load_study
 from ddpm.study.names import require_names
 
@@ -38,10 +38,15 @@ def study_file(wildcards):
 
 
 def targets(home):
-    """All tables and figures of a study, its numbers for DVC, and its report.
+    """All tables and figures of a study, its numbers for DVC, and its report; errors as `require_sources`."""
+    require_sources(home)
+    others = [layout.METRICS, layout.REPORT]
+    return dependencies.artefact_files(study_in(home)) + [file.format(home=home) for file in others]
 
-    Raises WorkflowError if some cannot be built; with --keep-going on the command line the others are.
-    """
+
+def require_sources(home):
+    """Raises WorkflowError if some tables or figures of a study cannot be built; not with --keep-going, which builds
+    the others."""
     if selection_in(home).missing:
         lines = "\n".join(selection_in(home).told)
         # The profile keeps going after jobs that failed; what is known to be missing is left out when asked for.
@@ -49,8 +54,6 @@ def targets(home):
             raise WorkflowError(f"Not everything can be built here; --keep-going builds the rest.\n{lines}")
         if workflow.is_main_process:
             logger.warning(f"warning: left out:\n{lines}")
-    others = [layout.METRICS, layout.REPORT]
-    return dependencies.artefact_files(study_in(home)) + [file.format(home=home) for file in others]
 
 
 def studies_of_ones_own():
