@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent
 # Files that build whole studies. They begin first, so that none of them runs on alone at the end.
 LONG = (
     *("test_paper.py", "test_slurm.py", "test_large_images.py", "test_clones.py", "test_tiny_study.py"),
-    "test_kill_drill.py",
+    *("test_kill_drill.py", "test_paper_stages.py"),
 )
 
 
