@@ -281,7 +281,7 @@ def test_a_disk_that_fills_up_during_training(short, small_disk, capsys, monkeyp
     assert train() == 2
     assert "cannot be written (the disk is full: free some space" in capsys.readouterr().err
     after = {path for path in small_disk.rglob("*") if path.is_file()}
-    assert {path.name for path in after - before} == {"run.json"}
+    assert {path.name for path in after - before} == {"run.json", "epsilon_L_simple.seed0.history.log"}
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,10 @@ class ResourceError(DDPMError):
     """A file under resources/ is unknown, cannot be fetched, or has other content than it should."""
 
 
+class SlurmError(DDPMError):
+    """Slurm does not answer, refuses what jobs ask for, or still has jobs of an earlier workflow."""
+
+
 class NotReproducedError(DDPMError):
     """All files are right, and a number is not the one that was expected."""
 

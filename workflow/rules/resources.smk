@@ -1,6 +1,6 @@
 # Files fetched from the network, the same for all studies: those of config/resources.yaml and of Hugging Face.
 # A download that breaks off leaves `<name>.part` beside its output, which Snakemake leaves alone. The verb tries all mirrors
-# several times. So the job has no `retries`, which a cluster's profile sets for training beyond the walltime; nor have
+# several times. So the job has no `retries`, which a cluster's profile sets for faults of a machine; nor have
 # the other jobs that run on the login node, as their errors are of settings or files and would come again.
 
 

@@ -10,7 +10,7 @@ rule train:
     output:
         layout.RECEIPT,
     log:
-        "{home}/logs/train/{model}.seed{seed}.log",
+        layout.TRAINING_LOG,
     benchmark:
         "{home}/benchmarks/train/{model}.seed{seed}.tsv"
     priority: 50

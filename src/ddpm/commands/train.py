@@ -120,6 +120,8 @@ def _launch(this: TrainingRun, arguments: argparse.Namespace) -> None:
 
 
 def _train(this: TrainingRun, arguments: argparse.Namespace, ranks: Ranks) -> None:
+    from ddpm.training.history import History
+
     training = _training(this.study, this.model, this.seed, arguments.device, ranks)
     machine = hardware(arguments.device)
     provenance = this.provenance | {
@@ -130,7 +132,8 @@ def _train(this: TrainingRun, arguments: argparse.Namespace, ranks: Ranks) -> No
         "hardware": machine if ranks.count == 1 else f"{ranks.count} processes, each: {machine}",
     }
     watch = _watch(this, arguments.tensorboard) if ranks.first else None
-    outcome = training.run(this.states, this.title, _checkpoints(this, provenance), watch)
+    history = History(this.history, provenance["hardware"])
+    outcome = training.run(this.states, this.title, _checkpoints(this, provenance), watch, history)
     if not ranks.first:
         return
     # First, so that whatever is lost of the results can be written again.

@@ -33,6 +33,10 @@ WEIGHTS = f"{RUN}/weights.safetensors"
 CURVE = f"{RUN}/training.parquet"
 STATE = f"{RUN}/state"
 TRAINING_LOCK = "{home}/models/{model}/.seed{seed}.training.lock"
+# What the last attempt at a run said, and when and where each began and ended. Not in the run's folder, whose
+# files are the same however often it was interrupted.
+TRAINING_LOG = "{home}/logs/train/{model}.seed{seed}.log"
+TRAINING_HISTORY = "{home}/logs/train/{model}.seed{seed}.history.log"
 CHECKPOINT = f"{RUN}/checkpoints/step{{step}}.safetensors"
 # To be looked at; nothing depends on it.
 CHECKPOINT_SAMPLES = f"{RUN}/checkpoints/step{{step}}.png"

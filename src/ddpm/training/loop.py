@@ -22,7 +22,7 @@ import logging
 import signal
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import torch
 from torch import Tensor
@@ -35,6 +35,7 @@ from ddpm.network.execution import Execution
 from ddpm.network.unet import UNet
 from ddpm.network.weights import TRAINED, weights_hash
 from ddpm.progress import Progress
+from ddpm.slurm.requeue import own_job, requeue
 from ddpm.training.agreement import StopAgreement
 from ddpm.training.batches import Batch, Batches
 from ddpm.training.checkpoints import Checkpoints
@@ -43,9 +44,10 @@ from ddpm.training.curve import Curve
 from ddpm.training.ema import ema_decay, update_ema
 from ddpm.training.flat_parameters import FlatParameters
 from ddpm.training.gradient import clipped_gradient, shards_of_a_process
+from ddpm.training.history import History
 from ddpm.training.optimiser import Adam, learning_rate
 from ddpm.training.ranks import ALONE, Ranks
-from ddpm.training.signals import Stopped, StopRequest
+from ddpm.training.signals import WARNINGS, Stopped, StopRequest
 from ddpm.training.state import SavedState, StateFolder
 
 if TYPE_CHECKING:
@@ -140,6 +142,7 @@ class Training:
         title: str,
         checkpoints: Checkpoints | None = None,
         watch: Callable[[Curve], object] | None = None,
+        history: History | None = None,
     ) -> Outcome:
         """Continues from the saved state, if any, to the last update or to divergence.
 
@@ -148,20 +151,21 @@ class Training:
             title: for the progress line.
             checkpoints: keeps the averaged weights of some steps; None for none.
             watch: called with the curve after each of its points; None for nobody.
+            history: where the first process writes that this attempt begins and ends; None for nowhere.
 
         Raises:
-            Stopped: a signal asked to stop; the state was saved.
+            Stopped: a signal asked to stop; the state was saved, and Slurm asked to go on, if it only warned.
             StateError: the saved state cannot be used, or processes do not agree.
             OutputError: the state cannot be saved.
-        CompilationError: the compiled network's gradients are wrong.
+            CompilationError: the compiled network's gradients are wrong.
             LostProcess: another process ended.
         """
         self._start(states)
         if self.ranks.first and 0 < self.updates < self.settings.steps:
             logger.info(f"{title}: goes on from the saved state, step {self.updates:,}")
         agreement = StopAgreement(self.ranks, self.device.type)
-        saved_at = time.monotonic()
-        with StopRequest() as stop, self._progress(title) as progress:
+        saved_at, began_at = time.monotonic(), self.updates
+        with StopRequest() as stop, self._told(history), self._progress(title) as progress:
             while self.updates < self.settings.steps and not self._has_diverged():
                 self.update(self.batches[self.updates])
                 if checkpoints is not None and self.ranks.first and self.updates in checkpoints.steps:
@@ -173,22 +177,43 @@ class Training:
                 if progress is not None:
                     progress.advance(note=self.curve.note())
                 if (number := agreement.after_update(stop.signal)) is not None:
-                    self.save(states)
-                    self.ranks.wait_for_all()
-                    if self.ranks.first:
-                        name = signal.Signals(number).name
-                        logger.info(
-                            f"{title}: {name}: the state is saved at step {self.updates:,} of "
-                            f"{self.settings.steps:,}; the same command goes on from there"
-                        )
-                    raise Stopped(128 + number)
+                    self._stop(number, states, title, began_at)
                 if time.monotonic() - saved_at > 60 * self.settings.save_every_minutes:
                     self.save(states)
                     saved_at = time.monotonic()
             self._require_same_weights()
-        if (step := self.curve.diverged_at) is not None:
-            return Outcome({}, self.curve, f"diverged at step {step}")
-        return Outcome(self.parameters.views(self.average), self.curve, TRAINED)
+        if self.curve.diverged_at is not None:
+            return Outcome({}, self.curve, self._status())
+        return Outcome(self.parameters.views(self.average), self.curve, self._status())
+
+    def _stop(self, number: int, states: StateFolder, title: str, began_at: int) -> NoReturn:
+        """Saves the state and leaves because of a signal; has Slurm continue a job that it only warned.
+
+        A job without an update is not queued again, as it might come to nothing for ever.
+        """
+        self.save(states)
+        self.ranks.wait_for_all()
+        note = ""
+        if self.ranks.first:
+            warned = number in WARNINGS and self.updates > began_at
+            if warned and requeue("train"):
+                note = f"; Slurm queues job {own_job()} again"
+            name = signal.Signals(number).name
+            logger.info(
+                f"{title}: {name}{note}: the state is saved at step {self.updates:,} of "
+                f"{self.settings.steps:,}; the same command goes on from there"
+            )
+        raise Stopped(128 + number, note)
+
+    def _status(self) -> str:
+        step = self.curve.diverged_at
+        return TRAINED if step is None else f"diverged at step {step}"
+
+    def _told(self, history: History | None) -> contextlib.AbstractContextManager[None]:
+        """Beginning and end in the history, by the first process alone, if there is something left to do."""
+        if history is None or not self.ranks.first or self.updates >= self.settings.steps:
+            return contextlib.nullcontext()
+        return history.attempt(self.settings.steps, lambda: self.updates, self._status)
 
     def _has_diverged(self) -> bool:
         """Whether a loss was not finite; looks where an interval of the curve ends, as it waits for a GPU."""

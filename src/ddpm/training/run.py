@@ -112,6 +112,11 @@ class TrainingRun:
         return {step: self._path(layout.CHECKPOINT, step=step) for step in steps}
 
     @functools.cached_property
+    def history(self) -> Path:
+        """When and where its attempts began and ended, and why."""
+        return self._path(layout.TRAINING_HISTORY)
+
+    @functools.cached_property
     def states(self) -> StateFolder:
         """The resumable states, the last one included."""
         return StateFolder(self._path(layout.STATE), self.description["continued"])

@@ -11,13 +11,23 @@ from types import FrameType, TracebackType
 from typing import Any
 
 SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT, signal.SIGHUP)
+WARNINGS = frozenset({signal.SIGTERM, signal.SIGUSR1})
+"""What a scheduler sends before it ends a job."""
 
 
 class Stopped(SystemExit):
     """Training saved its state and left because of a signal; the exit status is 128 + its number.
 
     As a shell reports a process that died of it.
+
+    Args:
+        status: the exit status.
+        note: what became of the job besides, for the run's history.
     """
+
+    def __init__(self, status: int, note: str = "") -> None:
+        super().__init__(status)
+        self.reason = signal.Signals(status - 128).name + note
 
 
 class StopRequest:
