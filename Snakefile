@@ -58,6 +58,7 @@ onstart:
     if workflow.is_main_process:
         require_feasible()
         require_alone()
+        require_no_earlier_jobs()
         if workflow.local_exec:
             tell_plan()
 

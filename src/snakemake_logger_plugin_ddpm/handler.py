@@ -15,6 +15,7 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 from snakemake_logger_plugin_ddpm import job_log
 from snakemake_logger_plugin_ddpm.jobs import Job, seconds_left
+from snakemake_logger_plugin_ddpm.slurm_waits import SlurmWaits
 from snakemake_logger_plugin_ddpm.status_line import StatusLine, fitted
 
 # What Snakemake tells of its own work, in .snakemake/log as well.
@@ -191,8 +192,14 @@ class LogHandler(LogHandlerBase):
 
     def _break_silence(self) -> None:
         """Keeps the last line of a terminal; elsewhere says now and then how far the running jobs are."""
+        waits = SlurmWaits()
         while not self.ended.wait(_PAUSE):
+            # Before the lock: Slurm may take its time.
+            handed_over = any(not job.local for job in self._running())
+            reasons = waits.news() if handed_over and shutil.which("squeue") else []
             with self.lock:  # type: ignore[union-attr]
+                for reason in reasons:
+                    self._line("waiting", reason, "yellow")
                 now = time.monotonic()
                 if self.status.is_used:
                     self.status.show(self._now())
@@ -201,7 +208,7 @@ class LogHandler(LogHandlerBase):
                     self.spoke = now
 
     def _running(self) -> list[Job]:
-        return [job for job in self.jobs.values() if job.ended is None and job.makes_files]
+        return [job for job in list(self.jobs.values()) if job.ended is None and job.makes_files]
 
     def _now(self) -> str:
         """The last line of a terminal; "" while nothing runs."""

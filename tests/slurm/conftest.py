@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -87,3 +87,18 @@ def processes_of(folder: Path) -> list[str]:
         if str(folder) in command or any(file.startswith(str(folder)) for file in files):
             found.append(command)
     return [command for command in found if command != " ".join(sys.orig_argv)]
+
+
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """Makes a program of a made-up Slurm from its name and lines of shell; `calls` keeps its arguments."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+    def make(name: str, lines: str) -> None:
+        path = folder / name
+        path.write_text(f'#!/bin/sh\necho "{name} $*" >> {tmp_path}/calls\n{lines}\n')
+        path.chmod(0o755)
+
+    return make

@@ -1,4 +1,4 @@
-"""A copy of the workflow whose Slurm profile is the real one but for the five lines and how often it asks."""
+"""A copy of the workflow whose Slurm profile is the real one but for the six lines and how often it asks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ POLLING = "slurm-init-seconds-before-status-checks: 2\nmax-status-checks-per-sec
 
 
 def edited_profile(**lines: object) -> str:
-    """slurm/config.yaml with some of its five lines changed, as a user would."""
+    """slurm/config.yaml with some of its six lines changed, as a user would."""
     text = (ROOT / "slurm" / "config.yaml").read_text()
     for name, value in lines.items():
         text, changed = re.subn(rf"(?m)^(  {name}:) \S+( #.*)$", rf"\1 {value}\2", text)

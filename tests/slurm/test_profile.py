@@ -1,4 +1,4 @@
-"""The Slurm profile in dry runs, without a Slurm: where the five lines end up, and who asks for GPUs."""
+"""The Slurm profile in dry runs, without a Slurm: where the six lines end up, and who asks for GPUs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 from slurm_workspace import write_workspace
 from studies import tiny_study
+
+from ddpm.status.jobs import counts, needed_files
+from ddpm.study import load_study
 
 pytestmark = pytest.mark.workflow
 ON_GPU = {
@@ -31,15 +34,10 @@ ON_GPU = {
 LOCAL = {"data", "table", "figure", "report", "metrics"}
 
 
-def resources_by_rule(folder: Path) -> dict[str, dict[str, str]]:
+def resources_by_rule(dry_run: str) -> dict[str, dict[str, str]]:
     """What the jobs of each rule that is not local ask for."""
-    words = ["--profile", "slurm", "-n", "results/tiny/report.html"]
-    run = subprocess.run(
-        [sys.executable, "-m", "snakemake", *words], cwd=folder, capture_output=True, text=True, timeout=300
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
     found = {}
-    for block in re.split(r"\n(?=(?:local)?rule )", run.stdout):
+    for block in re.split(r"\n(?=(?:local)?rule )", dry_run):
         rule = re.match(r"rule (\w+):", block)
         asked = re.search(r"\n +resources: (.*)", block)
         if rule and asked and rule[1] not in LOCAL:
@@ -51,14 +49,43 @@ def resources_by_rule(folder: Path) -> dict[str, dict[str, str]]:
 def workspace(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("profile")
     write_workspace(
-        folder, tiny_study(), partition="all", account="12345", gpu_type="a100", walltime=200, gpus=4
+        folder,
+        tiny_study(),
+        partition="all",
+        account="12345",
+        gpu_type="a100",
+        walltime=200,
+        gpus=4,
+        cpu_partition="cpu",
     )
     return folder
 
 
 @pytest.fixture(scope="module")
-def asked(workspace) -> dict[str, dict[str, str]]:
-    return resources_by_rule(workspace)
+def dry_run(workspace) -> str:
+    words = ["--profile", "slurm", "-n", "results/tiny/report.html"]
+    run = subprocess.run(
+        [sys.executable, "-m", "snakemake", *words],
+        cwd=workspace,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    return run.stdout
+
+
+@pytest.fixture(scope="module")
+def asked(dry_run) -> dict[str, dict[str, str]]:
+    return resources_by_rule(dry_run)
+
+
+def test_status_counts_the_jobs_that_snakemake_would_run(workspace, dry_run, monkeypatch):
+    monkeypatch.chdir(workspace)
+    found = {count.rule: count.total for count in counts(*needed_files(load_study("config/tiny.yaml")))}
+    jobs = dict(re.findall(r"^(\w+) +(\d+)$", dry_run.partition("Job stats:")[2].partition("total")[0], re.M))
+    assert jobs
+    assert {rule: int(number) for rule, number in jobs.items() if rule != "metrics"} == found
 
 
 def test_the_rules_that_are_submitted(asked):
@@ -67,7 +94,8 @@ def test_the_rules_that_are_submitted(asked):
 
 def test_partition_and_account_are_the_users(asked):
     for rule, resources in asked.items():
-        assert (resources["slurm_partition"], resources["slurm_account"]) == ("all", "12345"), rule
+        partition = "cpu" if rule == "likelihood" else "all"
+        assert (resources["slurm_partition"], resources["slurm_account"]) == (partition, "12345"), rule
 
 
 def test_rules_with_a_network_ask_for_one_gpu_and_training_for_the_users_number(asked):

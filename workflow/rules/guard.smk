@@ -1,5 +1,6 @@
-# What stops a run before anything is made: a cluster's profile where there is no cluster; downloads where there is no
-# network; and the paper's training on a machine without a GPU, which would take months, so that its plan is printed.
+# What stops a run before anything is made: a cluster's profile where there is no cluster, requests that it would refuse,
+# and jobs that an earlier run left there; downloads where there is no network; and the paper's training on a machine
+# without a GPU, which would take months, so that its plan is printed.
 # Dry runs and the jobs of a run are let through.
 import shutil
 
@@ -7,6 +8,8 @@ from ddpm.plan.cost import Plan, speed_of_rate
 from ddpm.plan.guard import ASSUMED_RATE, refusal
 from ddpm.plan.jobs import Job
 from ddpm.resources.network import require_network
+from ddpm.slurm.earlier_jobs import require_no_jobs
+from ddpm.slurm.requests import request_of, require_accepted
 
 # By executor the program that submits its jobs. Without it every job fails at each of its attempts.
 SUBMIT_PROGRAMS = {"slurm": "sbatch"}
@@ -38,6 +41,21 @@ def require_submit_program():
         )
 
 
+def require_accepted_requests():
+    """Raises WorkflowError if Slurm would refuse a job of this run, or let it wait for ever."""
+    if workflow.executor_plugin.name == "slurm":
+        jobs = {job.rule.name: job for job in workflow.dag.needrun_jobs() if job.output and not job.is_local}
+        or_workflow_error(require_accepted, {request_of(job.resources): rule for rule, job in jobs.items()})
+
+
+def require_no_earlier_jobs():
+    """Raises WorkflowError if Slurm still has jobs of an earlier run in this folder; or cancels them, if told to."""
+    if workflow.executor_plugin.name != "slurm" or workflow.touch:
+        return
+    for job in or_workflow_error(require_no_jobs, os.getcwd(), bool(config.get("cancel_jobs"))):
+        logger.info(f"Cancelled Slurm's job {job.number}, {job.title}, of an earlier run.")
+
+
 def require_time():
     """Raises WorkflowError, which ends with the plan, if this run's networks would take too long here."""
     if config.get("allow_cpu") or not workflow.local_exec:
@@ -52,6 +70,7 @@ def require_feasible():
     if workflow.touch:
         return
     require_submit_program()
+    require_accepted_requests()
     require_time()
     fetched = [job.output for job in workflow.dag.needrun_jobs() if job.rule.name == "fetch"]
     or_workflow_error(require_network, [file for output in fetched for file in output])
