@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ddpm.doctor.finding import Finding, ok, warning
 from ddpm.graph import dependencies, layout
-from ddpm.records.locks import NoLocksError, SignedLock
+from ddpm.records.locks import holder
 from ddpm.study import Study
 
 WORKFLOW_LOCK = Path("results/.workflow.lock")
@@ -15,9 +15,9 @@ WORKFLOW_LOCK = Path("results/.workflow.lock")
 
 def workflow_lock(path: Path = WORKFLOW_LOCK) -> Iterator[Finding]:
     """Whether a workflow runs in this folder; a lock whose holder is gone is removed."""
-    if holder := _holder(path):
+    if found := holder(path):
         remedy = "wait until it has ended before you start another one; dry runs (snakemake -n) are possible"
-        yield warning("workflow", f"one runs in this folder: {holder}", remedy)
+        yield warning("workflow", f"one runs in this folder: {found}", remedy)
     else:
         yield ok("workflow", "none runs in this folder")
 
@@ -28,7 +28,7 @@ def runs(study: Study) -> Iterator[Finding]:
     unfinished, running = [], []
     for run in dependencies.training_runs(study, trained):
         title = f"{run['model']} seed {run['seed']}"
-        if _holder(layout.path(layout.TRAINING_LOCK, study.name, **run)):
+        if holder(layout.path(layout.TRAINING_LOCK, study.name, **run)):
             running.append(title)
         elif (
             layout.path(layout.STATE, study.name, **run).is_dir()
@@ -42,17 +42,3 @@ def runs(study: Study) -> Iterator[Finding]:
         yield warning("training", text, "the same command as before goes on where they stopped")
     if not running and not unfinished:
         yield ok("training", "no run of the study is half done")
-
-
-def _holder(path: Path) -> str:
-    """Who holds a lock; "" if nobody does, or the file system knows no locks."""
-    if not path.exists():
-        return ""
-    lock = SignedLock(path)
-    try:
-        if not lock.take():
-            return lock.holder()
-    except NoLocksError:
-        return ""
-    lock.release()
-    return ""

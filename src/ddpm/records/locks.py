@@ -18,6 +18,20 @@ class NoLocksError(DDPMError):
     """The file system knows no locks."""
 
 
+def holder(path: str | Path) -> str:
+    """Who holds a lock; "" if nobody does, or nobody can tell. A lock whose holder is gone is removed."""
+    if not Path(path).exists():
+        return ""
+    lock = SignedLock(path)
+    try:
+        if not lock.take():
+            return lock.holder()
+    except DDPMError:
+        return ""
+    lock.release()
+    return ""
+
+
 class SignedLock:
     """A lock file with a line in it about its holder.
 
