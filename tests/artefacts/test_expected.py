@@ -54,6 +54,14 @@ def scattered(run: Run, relative: float, seed: int) -> Run:
     }
 
 
+def test_a_number_knows_of_which_kind_it_is(study: Study) -> None:
+    """Reference rows, which hardly scatter, say nothing of how models do."""
+    kinds = {place: number.kind for place, number in numbers().items()}
+    of_models = {kinds[place] for place in kinds if place.column in ("FID", "measured_FID")}
+    assert of_models == {"FID train model"}
+    assert any(kind.endswith(" reference") for kind in kinds.values()), kinds
+
+
 def test_the_numbers_are_those_of_the_tables(study: Study) -> None:
     shown = pd.read_csv(HOME / "table2.csv").set_index("row")
     found = {place: number.value for place, number in numbers().items() if place.table == "table2"}
@@ -68,7 +76,7 @@ def made_up_runs(runs: int, seed: int, rows: int = 8) -> list[Run]:
     random = np.random.default_rng(seed)
     return [
         {
-            Place("t", str(row), column): Number(10.0**row * (1 + spread * random.normal()), "s")
+            Place("t", str(row), column): Number(10.0**row * (1 + spread * random.normal()), "s", column)
             for row in range(rows)
             for column, spread in (("a", 0.01), ("b", 0.1))
         }
@@ -105,7 +113,7 @@ def test_a_shifted_number_is_told() -> None:
     runs = made_up_runs(5, seed=2)
     shifted = dict(runs[0])
     place = Place("t", "3", "a")
-    shifted[place] = Number(1100.0, "s")
+    shifted[place] = Number(1100.0, "s", "a")
     assert within(runs[1:], shifted).count(False) == 1
 
 

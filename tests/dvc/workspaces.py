@@ -96,6 +96,7 @@ def make_workspace(folder: Path, remote: Path) -> None:
     (folder / "config").mkdir()
     for name in ("published.csv", "resources.yaml", "cifar10.yaml", "paper.yaml"):
         shutil.copy(ROOT / "config" / name, folder / "config" / name)
+    shutil.copytree(ROOT / "config" / "expected", folder / "config" / "expected")
     write_study(folder, tiny_demo())
     run(folder, "git", "init", "--quiet")
     run(folder, "dvc", "remote", "add", "--quiet", "--default", "store", remote)

@@ -34,10 +34,17 @@ class Place(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Number:
-    """A number of a table: the mean of its measurements, and the fingerprint of their settings."""
+    """A number of a table.
+
+    Attributes:
+        value: the mean of its measurements.
+        settings: the fingerprint of their settings.
+        kind: metric and split, and whether it is of a model or a reference; "" where that is not known.
+    """
 
     value: float
     settings: str
+    kind: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,13 +113,18 @@ def _numbers(table: str, path: Path) -> dict[Place, Number]:
         cells = trace[trace["metric"] != _CHOSEN].groupby(["cell_row", "cell_column"], sort=False)
         return {
             Place(table, str(row), str(column)): Number(
-                float(cell["value"].mean()), " ".join(sorted(set(cell["settings"].dropna())))
+                float(cell["value"].mean()), " ".join(sorted(set(cell["settings"].dropna()))), _kind(cell)
             )
             for (row, column), cell in cells
         }
     except (OSError, ValueError, KeyError, TypeError) as error:
         remedy = f"delete it and run `snakemake {path}`"
         raise DataError(f"{path}: damaged, or of an earlier version ({error}); {remedy}") from error
+
+
+def _kind(cell: pd.DataFrame) -> str:
+    first = cell.iloc[0]
+    return f"{first['metric']} {first['split']} {'reference' if first['status'] == 'reference' else 'model'}"
 
 
 def read_expected(path: Path) -> Expected:

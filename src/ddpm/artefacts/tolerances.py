@@ -23,9 +23,9 @@ def expected_frame(runs: Sequence[Mapping[Place, Number]]) -> pd.DataFrame:
     """The expected numbers with their tolerances, columns `COLUMNS`.
 
     A tolerance is a prediction interval for one more run: t s sqrt(1 + 1/n) of n runs. s is the standard
-    deviation over the runs, or that of the column's rows (by the median of their relative ones), if that is
-    more: n runs of one row may lie close by chance. t is Student's quantile for the column's degrees of
-    freedom, of a chance of FALSE_ALARM over all numbers.
+    deviation over the runs, or that of all numbers of its kind (by the median of their relative ones), if
+    that is more: n runs of one number may lie close by chance. t is Student's quantile for the degrees of
+    freedom of the kind, of a chance of FALSE_ALARM over all numbers.
 
     Args:
         runs: the numbers of each run (`ddpm.artefacts.expected.table_numbers`).
@@ -46,14 +46,14 @@ def expected_frame(runs: Sequence[Mapping[Place, Number]]) -> pd.DataFrame:
     values = pd.DataFrame([{place: number.value for place, number in run.items()} for run in runs]).T
     means, deviations = values.mean(axis=1), values.std(axis=1, ddof=1)
     relative = deviations / means.abs()
-    columns = pd.Series([f"{table} {column}" for table, _, column in values.index], index=values.index)
+    kinds = pd.Series([runs[0][Place(*place)].kind for place in values.index], index=values.index)
     # The median of deviations of few runs lies below the deviation that they estimate.
-    usual = relative.groupby(columns).transform("median") / math.sqrt(
+    usual = relative.groupby(kinds).transform("median") / math.sqrt(
         stats.chi2.median(len(runs) - 1) / (len(runs) - 1)
     )
-    rows = relative.groupby(columns).transform("count").clip(lower=1)
+    count = relative.groupby(kinds).transform("count").clip(lower=1)
     chance = FALSE_ALARM / (2 * len(values))
-    quantiles = stats.t.isf(chance, (len(runs) - 1) * rows)
+    quantiles = stats.t.isf(chance, (len(runs) - 1) * count)
     spread = pd.concat([deviations, usual * means.abs()], axis=1).max(axis=1)
     tolerances = quantiles * spread * math.sqrt(1 + 1 / len(runs)) + _ROUNDING * means.abs()
     return pd.DataFrame(
