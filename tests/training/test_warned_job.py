@@ -66,8 +66,13 @@ def test_a_warned_job_is_queued_again_and_its_history_tells_all_attempts(
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_a_run_that_its_user_stops_is_not_queued_again(number, asked, tmp_path):
-    with pytest.raises(Stopped):
-        attempt(tmp_path, number)
+    # Under nohup SIGHUP would be ignored.
+    before = signal.signal(number, signal.default_int_handler)
+    try:
+        with pytest.raises(Stopped):
+            attempt(tmp_path, number)
+    finally:
+        signal.signal(number, before)
     assert asked == []
     assert lines(tmp_path)[-1] == f"to step 3: {number.name}"
 

@@ -152,8 +152,10 @@ def test_the_studys_target_makes_what_was_deleted_again(built):
 def test_the_screen_has_a_line_a_job_with_its_result(built):
     lines = (built / "output.txt").read_text().splitlines()
     total = int(re.search(r"^(\d+) jobs: ", "\n".join(lines), re.MULTILINE)[1])
-    # Besides, one for each training that began, and a few for the whole.
-    assert total < len(lines) < total + 15
+    # One for each job that began and one for each that ended, and a few for the whole.
+    ended = [line for line in lines if re.search(rf"  \d+/{total}\b", line)]
+    assert len(ended) == total - 1  # the last line tells of the target
+    assert len(lines) < 2 * total + 15
     assert re.search(
         r"  train mu_tilde_mse seed 0: trained, 30 steps, loss [\d.]+, weights ", "\n".join(lines)
     )
