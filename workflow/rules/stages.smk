@@ -9,9 +9,3 @@ rule measured:
     input:
         lambda _: stage_files(stages.measured_files),
     localrule: True
-
-
-def stage_files(of):
-    """Those files of the paper's study that can be built here; errors as `require_sources`."""
-    require_sources("results")
-    return or_workflow_error(of, study_in("results"))

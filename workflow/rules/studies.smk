@@ -56,6 +56,12 @@ def require_sources(home):
             logger.warning(f"warning: left out:\n{lines}")
 
 
+def stage_files(of):
+    """Those files of the paper's study that can be built here; errors as `require_sources`."""
+    require_sources("results")
+    return or_workflow_error(of, study_in("results"))
+
+
 def studies_of_ones_own():
     """The names of the studies in config/ besides the demo and the paper's, which have rules by names of their own."""
     names = [path.stem for path in sorted(Path("config").glob("*.yaml"))]
