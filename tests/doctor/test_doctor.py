@@ -9,8 +9,9 @@ import pytest
 from machine_checks import FAILED, OK, UNUSED, WARNING, only, report, state
 
 import ddpm.doctor.checks
+from ddpm import programs
 from ddpm.cli import main
-from ddpm.doctor import checkout, disk, dvc, needs, programs, resources, torch_works, unfinished
+from ddpm.doctor import checkout, disk, dvc, needs, resources, torch_works, unfinished
 from ddpm.doctor.finding import guarded, ok
 from ddpm.errors import StudyError
 from ddpm.records.locks import SignedLock

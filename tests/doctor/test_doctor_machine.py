@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from machine_checks import FAILED, OK, UNUSED, WARNING, only, state
 
-from ddpm.doctor import disk, environment, machine, programs, slurm
+from ddpm import programs
+from ddpm.doctor import disk, environment, machine, slurm
 from ddpm.doctor.finding import Finding
 
 

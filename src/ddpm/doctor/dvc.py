@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ddpm.doctor.disk import existing
 from ddpm.doctor.finding import Finding, ok, unused, warning
-from ddpm.doctor.programs import Answer, ask
+from ddpm.programs import Answer, ask
 
 # By the scheme of a remote's address the extra of dvc, and the module that it installs.
 _EXTRAS = {

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from ddpm.doctor.finding import Finding, ok, problem, unused
-from ddpm.doctor.programs import ask
+from ddpm.programs import ask
 
 PROFILE = Path("slurm/config.yaml")
 _PROGRAMS = ("sbatch", "squeue", "sinfo")

@@ -15,9 +15,9 @@ from typing import Any
 
 from ddpm.device import VISIBLE
 from ddpm.doctor.finding import Finding, failed, ok, problem, unused, warning
-from ddpm.doctor.programs import ask
 from ddpm.plan.guard import LIMIT_HOURS
 from ddpm.plan.report import duration
+from ddpm.programs import ask
 
 _AGAIN = "pip install --force-reinstall --no-deps"
 _QUERY = ("nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader")

@@ -6,8 +6,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from ddpm.doctor.programs import ask
 from ddpm.errors import SlurmError
+from ddpm.programs import ask
 from ddpm.slurm.queue import PATIENCE, QueuedJob, jobs_of
 
 # Slurm leaves a cancelled job KillWait, by default 30 s, to end by itself.

@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from ddpm.doctor.programs import Answer, ask
 from ddpm.errors import SlurmError
+from ddpm.programs import Answer, ask
 
 # A busy controller takes its time.
 PATIENCE = 60.0

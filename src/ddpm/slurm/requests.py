@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ddpm.doctor.programs import ask
 from ddpm.errors import SlurmError
+from ddpm.programs import ask
 from ddpm.slurm.queue import PATIENCE
 
 PROFILE = Path("slurm/config.yaml")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 
-from ddpm.doctor.programs import ask
+from ddpm.programs import ask
 
 logger = logging.getLogger("ddpm")
 

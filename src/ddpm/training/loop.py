@@ -182,9 +182,8 @@ class Training:
                     self.save(states)
                     saved_at = time.monotonic()
             self._require_same_weights()
-        if self.curve.diverged_at is not None:
-            return Outcome({}, self.curve, self._status())
-        return Outcome(self.parameters.views(self.average), self.curve, self._status())
+        weights = {} if self.curve.diverged_at is not None else self.parameters.views(self.average)
+        return Outcome(weights, self.curve, self._status())
 
     def _stop(self, number: int, states: StateFolder, title: str, began_at: int) -> NoReturn:
         """Saves the state and leaves because of a signal; has Slurm continue a job that it only warned.

@@ -1,4 +1,4 @@
-"""Other programs, asked for what they know; none of them can make the doctor wait for long, or fail."""
+"""Other programs (squeue, dvc, ...), asked for what they know: none makes its caller wait long, or fail."""
 
 from __future__ import annotations
 
