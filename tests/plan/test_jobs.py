@@ -105,7 +105,10 @@ def test_the_demo(jobs_of):
     }
     assert all(job.pending for job in jobs)
     made = {file for job in jobs for file in job.outputs}
-    assert {file for job in jobs for file in job.inputs} - made == {"config/published.csv"}
+    assert {file for job in jobs for file in job.inputs} - made == {
+        "config/expected/demo.csv",
+        "config/published.csv",
+    }
     assert counts(jobs_of("demo", "table4")) == {
         "data": 1,
         "train": 1,
