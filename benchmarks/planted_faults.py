@@ -1,6 +1,6 @@
 """Plants small faults in a copy of the sources, one at a time, and runs the tests that stand nearest.
 
-    python benchmarks/planted_faults.py                    all faults of planted_faults.yaml
+    python benchmarks/planted_faults.py --jobs 2           all faults of planted_faults.yaml, two at a time
     python benchmarks/planted_faults.py --only sampler     those whose file or tests contain a word
 
 A fault that no test catches survives. The exit status is the number of survivors. A fault whose text is not
@@ -12,12 +12,14 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
+import queue
 import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import yaml
@@ -58,27 +60,50 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--only", default="", help="plant the faults whose file or tests contain this")
+    parser.add_argument("--jobs", type=int, default=1, help="so many faults at a time, each in its own copy")
     arguments = parser.parse_args()
-    listed = [Fault(*row) for row in yaml.safe_load(FAULTS.read_text(encoding="utf-8"))]
-    faults = [fault for fault in listed if arguments.only in f"{fault.file} {fault.tests}"]
+    faults = [fault for fault in listed() if arguments.only in f"{fault.file} {fault.tests}"]
     with tempfile.TemporaryDirectory(prefix="ddpm-faults-") as folder:
-        copy = Path(folder)
-        # What git tracks, as it is in the working tree.
-        for name in filter(None, git("ls-files", "-z").split("\0")):
-            if (ROOT / name).is_file():
-                (copy / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / name, copy / name)
+        copies: queue.SimpleQueue[Path] = queue.SimpleQueue()
+        for number in range(arguments.jobs):
+            copies.put(copied(Path(folder) / str(number)))
+        first = copies.get()
         for fault in faults:
-            planted(copy, fault)
+            planted(first, fault)
         files = dict.fromkeys(word for fault in faults for word in fault.words if word.endswith(".py"))
-        if status := run_tests(copy, files):
+        if status := run_tests(first, files):
             raise FaultError(f"the nearest tests fail without any fault (pytest's exit status {status})")
-        survivors = [fault for fault in faults if not is_caught(copy, fault)]
+        copies.put(first)
+
+        def caught(fault: Fault) -> bool:
+            copy = copies.get()
+            try:
+                return is_caught(copy, fault)
+            finally:
+                copies.put(copy)
+
+        with ThreadPoolExecutor(arguments.jobs) as pool:
+            outcomes = list(pool.map(caught, faults))
+    survivors = [fault for fault, found in zip(faults, outcomes, strict=True) if not found]
     page = report(faults, survivors)
     print(page)
     if not arguments.only:
         RESULT.write_text(page, encoding="utf-8")
     return len(survivors)
+
+
+def listed() -> list[Fault]:
+    """The faults of planted_faults.yaml."""
+    return [Fault(*row) for row in yaml.safe_load(FAULTS.read_text(encoding="utf-8"))]
+
+
+def copied(copy: Path) -> Path:
+    """Copies what git tracks, as it is in the working tree, into a new folder."""
+    for name in filter(None, git("ls-files", "-z").split("\0")):
+        if (ROOT / name).is_file():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, copy / name)
+    return copy
 
 
 def planted(copy: Path, fault: Fault) -> str:

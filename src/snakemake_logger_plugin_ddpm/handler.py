@@ -265,6 +265,6 @@ def _duration(seconds: float) -> str:
         return f"{max(1, round(seconds))} s"
     if seconds < 90 * 60:
         return f"{round(seconds / 60)} min"
-    from ddpm.plan.report import duration
+    from ddpm.plan.units import duration
 
     return duration(seconds)

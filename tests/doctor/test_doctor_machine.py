@@ -78,7 +78,7 @@ PROFILE = '__variables__:\n  partition: gpu # edit\n  gpu_type: "a100"\nretries:
         ("gpu|up|gpu:v100:4", WARNING, "no GPUs of the type a100"),
         ("gpu|up|(null)", WARNING, "has no GPUs"),
         ("gpu|drain|gpu:a100:4", WARNING, "is drain"),
-        ("cpu*|up|(null)", WARNING, "and there are cpu"),
+        ("cpu*|up|(null)", WARNING, "no partition 'gpu', only cpu"),
     ],
 )
 def test_slurms_partition(sinfo, expected, words, path, tmp_path, monkeypatch):
@@ -91,6 +91,20 @@ def test_slurms_partition(sinfo, expected, words, path, tmp_path, monkeypatch):
     assert (found.state, words in found.text) == (expected, True), found
     assert state(slurm.slurm(True, profile)) == (OK if expected is OK else FAILED)
     assert state(slurm.slurm(False, profile)) == UNUSED
+
+
+def test_slurms_partitions_for_gpus_and_for_processors(path, tmp_path, monkeypatch):
+    monkeypatch.setattr(slurm.importlib.util, "find_spec", lambda name: name)
+    profile = tmp_path / "config.yaml"
+    profile.write_text(PROFILE.replace("partition: gpu #", "cpu_partition: cpu\n  partition: gpu,long #"))
+    for name in ("sbatch", "squeue"):
+        path(name)
+    path("sinfo", "gpu*|up|gpu:a100:4\nlong|drain|gpu:a100:4\ncpu|up|(null)")
+    assert [found.state for found in slurm.slurm(True, profile)] == [OK, FAILED, OK]
+    path("sinfo", "gpu*|up|gpu:a100:4\nlong|up|gpu:a100:4")
+    *_, last = slurm.slurm(True, profile)
+    assert (last.state, "no partition 'cpu', only gpu, long" in last.text) == (FAILED, True)
+    assert "the line `cpu_partition`" in last.remedy
 
 
 def test_slurm_that_is_not_whole(path, tmp_path, monkeypatch):

@@ -15,7 +15,7 @@ from ddpm.graph import dependencies
 from ddpm.plan.cost import Plan, speed_of_rate, speed_of_step
 from ddpm.plan.jobs import Job
 from ddpm.plan.network_cost import model_cost
-from ddpm.plan.report import papers_seconds
+from ddpm.plan.papers_machine import papers_seconds
 from ddpm.plan.work import RULES, START_SECONDS, job_work, state_bytes
 from ddpm.study import load_study
 

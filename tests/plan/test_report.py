@@ -12,7 +12,8 @@ from made_up import changed
 
 from ddpm.commands import plan as verb
 from ddpm.plan import cost, jobs, measure
-from ddpm.plan.report import card, duration, size
+from ddpm.plan.report import card
+from ddpm.plan.units import duration, size
 from ddpm.study import load_study
 
 pytestmark = pytest.mark.workflow
@@ -61,6 +62,19 @@ def test_a_given_step_time_gives_exact_hours(project, capsys, done):
     assert "21 training steps/s, 10.6 h for 800,000 steps; 256 samples in 17 s" in text
     assert "1/3 of an image in training" in text
     assert "make demo" not in text
+
+
+@pytest.mark.parametrize(
+    ("finished", "rule", "minutes"), [([], "checkpoint", 80), (["checkpoint"], "sample", 20)]
+)
+def test_the_time_of_jobs_for_slurm(project, capsys, done, finished, rule, minutes):
+    """Twice that of the longest but training, which takes hours here, and data, which Slurm does not run."""
+    done.update(finished)
+    text = printed(capsys, load_study("config/cifar10.yaml"), "--step-time", "0.045")
+    longest = line(text, f"{rule} ")[4]
+    unfolded = text.replace("\n  ", " ")
+    assert f"no job but training takes longer than {longest} ({rule} " in unfolded
+    assert f"`job_time: {minutes}`" in unfolded
 
 
 @pytest.mark.parametrize("name", ["demo", "cifar10", "pilot"])

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "workflow")]
+sys.path[:0] = [str(HERE), str(HERE.parent / "workflow"), str(HERE.parent / "dvc")]
 
 from slurm_settings import FOLDER_PREFIX, foreign_settings, remove_stale_links  # noqa: E402
 

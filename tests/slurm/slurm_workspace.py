@@ -1,4 +1,4 @@
-"""A copy of the workflow whose Slurm profile is the real one but for the six lines and how often it asks."""
+"""A copy of the workflow; of its Slurm profile only the lines to edit differ, and how often it asks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ POLLING = "slurm-init-seconds-before-status-checks: 2\nmax-status-checks-per-sec
 
 
 def edited_profile(**lines: object) -> str:
-    """slurm/config.yaml with some of its six lines changed, as a user would."""
+    """slurm/config.yaml with some of its lines to edit changed, as a user would."""
     text = (ROOT / "slurm" / "config.yaml").read_text()
     for name, value in lines.items():
         text, changed = re.subn(rf"(?m)^(  {name}:) \S+( #.*)$", rf"\1 {value}\2", text)
@@ -32,10 +32,15 @@ def write_workspace(folder: Path, study: dict[str, Any], **lines: object) -> Non
     shutil.copy(ROOT / "Snakefile", folder)
     for name in ("workflow", "profiles"):
         shutil.copytree(ROOT / name, folder / name)
-    (folder / "slurm").mkdir()
+    write_profile(folder, **lines)
+    write_study(folder, study)
+
+
+def write_profile(folder: Path, **lines: object) -> None:
+    """slurm/config.yaml for the Slurm of these tests, with more of its lines changed."""
+    (folder / "slurm").mkdir(exist_ok=True)
     lines = {"partition": PARTITION, "gpu_type": GPU_TYPE} | lines
     (folder / "slurm" / "config.yaml").write_text(edited_profile(**lines))
-    write_study(folder, study)
 
 
 def launch(folder: Path, *words: str) -> subprocess.Popen[str]:

@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from http_server import faulty_server
 from slurm_jobs import SlurmJob, jobs, slurm_command
 from slurm_settings import GPU_TYPE, PARTITION
-from slurm_workspace import edited_profile, finish, launch, write_workspace
+from slurm_workspace import finish, launch, write_profile, write_workspace
+from small_paper import make_small_paper
 from studies import snakemake, tiny_study, write_study
 from waiting import PATIENCE
+from workspaces import run
 
 from ddpm.errors import DDPMError
 from ddpm.network.weights import read_weights
@@ -261,12 +264,31 @@ def test_work_that_is_refused_without_a_gpu_trains_on_two_and_ends_with_ctrl_c(s
     assert "starting 2 processes" in log.read_text()
 
 
+def test_one_repro_makes_the_papers_stages_through_slurm(slurm, tmp_path):
+    """As tests/dvc/test_paper_stages.py does on one machine."""
+    folder = tmp_path / "paper"
+    folder.mkdir()
+    with faulty_server() as server:
+        make_small_paper(folder, server)
+        write_profile(folder)
+        run(folder, "env", "SNAKEMAKE_PROFILE=slurm", "DDPM_DEVICE=cpu", "dvc", "repro", "artefacts")
+        assert len(server.requests) == 1
+    submitted = jobs(folder)
+    assert {job.state for job in submitted} == {"COMPLETED"}
+    names = [job.name for job in submitted]
+    assert len(names) == len(set(names))
+    rules = {name.partition("_results")[0] for name in names}
+    assert rules >= {"features", "train", "checkpoint", "sample", "bound", "likelihood", "quality"}
+    assert (folder / "results/comparison.csv").stat().st_size > 0
+    assert run(folder, "dvc", "status", "train", "evaluate", "artefacts").strip().endswith("up to date.")
+
+
 def test_requests_that_slurm_refuses_or_lets_wait_for_ever_are_told_at_the_start(slurm, tmp_path):
     write_workspace(tmp_path, small_study(plain=30), partition="gpus", walltime=9)
     refused = finish(launch(tmp_path, receipt("plain")), tmp_path, status=1)
     assert "Slurm refuses jobs of the rule train: " in refused
     assert "Edit the line `partition` of slurm/config.yaml" in refused
-    (tmp_path / "slurm/config.yaml").write_text(edited_profile(partition=PARTITION, walltime=9))
+    write_profile(tmp_path, walltime=9)
     slurm_command("scontrol", "update", f"PartitionName={PARTITION}", "MaxTime=5")
     try:
         refused = finish(launch(tmp_path, receipt("plain")), tmp_path, status=1)

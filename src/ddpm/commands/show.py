@@ -70,7 +70,7 @@ def _columns() -> int:
 def _text(study: Study, columns: int) -> str:
     """The tables first, so that what fits on one screen stands last."""
     from ddpm.artefacts.overview import computing_seconds, numbers_text, places
-    from ddpm.plan.report import duration
+    from ddpm.plan.units import duration
 
     tables = [_table(study, name, columns) for name in study.artefacts.tables]
     found, seconds = places(study), computing_seconds(study)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ddpm.doctor.finding import Finding, failed, ok, warning
 from ddpm.errors import OutputError
-from ddpm.plan.report import size
+from ddpm.plan.units import size
 from ddpm.records.files import write_text
 from ddpm.records.locks import NoLocksError, SignedLock
 

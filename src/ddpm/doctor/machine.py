@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ddpm.doctor.finding import Finding, ok, unused, warning
-from ddpm.plan.report import size
+from ddpm.plan.units import size
 
 # What a job of the demo takes at most; one runs on each core.
 JOB_BYTES = 1.2e9

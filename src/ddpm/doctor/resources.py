@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import requests
 
 from ddpm.doctor.finding import Finding, failed, ok, unused, warning
-from ddpm.plan.report import size
+from ddpm.plan.units import size
 from ddpm.records.files import sha256
 from ddpm.resources.locating import RemoteFile, remote_file
 from ddpm.resources.registry import FOLDER, read_registry

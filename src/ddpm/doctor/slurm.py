@@ -1,10 +1,10 @@
-"""Slurm: its programs, the partition of slurm/config.yaml, and Snakemake's plugin."""
+"""Slurm: its programs, the partitions of slurm/config.yaml, and Snakemake's plugin."""
 
 from __future__ import annotations
 
 import importlib.util
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,43 +37,51 @@ def slurm(wanted: bool | None, profile: Path = PROFILE) -> Iterator[Finding]:
         text = f"{', '.join(there)} found, but not {', '.join(missing)}"
         yield problem(needed, "Slurm", text, "complete the PATH: all of Slurm's programs lie in one folder")
         return
-    yield from _partition(needed, profile)
+    yield from _partitions(needed, profile)
     if importlib.util.find_spec(_PLUGIN.replace("-", "_")) is None:
         remedy = f"pip install {_PLUGIN}, in the version of envs/requirements.txt"
         yield problem(needed, "Slurm", f"Snakemake's plugin {_PLUGIN} is not installed", remedy)
 
 
-def _partition(needed: bool, profile: Path) -> Iterator[Finding]:
+def _partitions(needed: bool, profile: Path) -> Iterator[Finding]:
     answer = ask("sinfo", "--noheader", "--format=%P|%a|%G")
     if answer is None or not answer.good:
         said = answer.text if answer else "sinfo is gone"
         remedy = "ask the cluster's administrators, or try again later"
         yield problem(needed, "Slurm", f"sinfo does not answer: {said}", remedy)
         return
-    rows = [line.split("|") for line in answer.text.splitlines() if line.count("|") == 2]
-    # The default one has a star behind its name.
-    partitions = {name.rstrip("*"): (state, gres) for name, state, gres in rows}
     wanted = _variables(profile)
     if not wanted:
         yield unused("Slurm", f"answers; there is no {profile} here that names a partition")
         return
-    name, gpu = str(wanted.get("partition", "")), str(wanted.get("gpu_type") or "")
-    edit = f"edit the lines at the top of {profile}"
-    if name not in partitions:
-        text = f"{profile} names the partition {name!r}, and there are {', '.join(partitions) or 'none'}"
-        yield problem(needed, "Slurm", text, edit)
-        return
-    state = partitions[name][0]
-    devices = ", ".join(dict.fromkeys(row[2] for row in rows if row[0].rstrip("*") == name))
-    if state != "up":
-        yield problem(needed, "Slurm", f"the partition {name} is {state}", f"wait until it is up, or {edit}")
-    elif "gpu" not in devices:
-        yield problem(needed, "Slurm", f"the partition {name} has no GPUs (gres: {devices})", edit)
-    elif gpu and gpu not in devices:
-        text = f"the partition {name} has no GPUs of the type {gpu} (gres: {devices})"
-        yield problem(needed, "Slurm", text, edit)
-    else:
-        yield ok("Slurm", f"answers; the partition {name} is up, gres: {devices}")
+    # The default partition has a star behind its name; kinds of nodes have a line each.
+    rows = [line.split("|") for line in answer.text.splitlines() if line.count("|") == 2]
+    there = [(name.rstrip("*"), state, devices) for name, state, devices in rows]
+    for line in ("partition", "cpu_partition"):
+        for name in filter(None, str(wanted.get(line) or "").split(",")):
+            gpu = str(wanted.get("gpu_type") or "gpu") if line == "partition" else ""
+            fault = _fault(name, gpu, there)
+            if fault:
+                remedy = f"edit the line `{line}` at the top of {profile}; sinfo -o '%P %a %G' lists them"
+                yield problem(needed, "Slurm", fault, remedy)
+            else:
+                devices = ", ".join(dict.fromkeys(row[2] for row in there if row[0] == name))
+                yield ok("Slurm", f"answers; the partition {name} is up, gres: {devices}")
+
+
+def _fault(name: str, gpu: str, there: Sequence[tuple[str, str, str]]) -> str:
+    """Why jobs cannot run in a partition, on GPUs of a kind unless it is empty; "" if they can."""
+    mine = [(state, devices) for found, state, devices in there if found == name]
+    if not mine:
+        names = ", ".join(dict.fromkeys(found for found, _, _ in there))
+        return f"there is no partition {name!r}, only {names or 'none at all'}"
+    if all(state != "up" for state, _ in mine):
+        return f"the partition {name} is {mine[0][0]}"
+    devices = ", ".join(dict.fromkeys(devices for _, devices in mine))
+    if gpu not in devices:
+        kind = "" if gpu == "gpu" else f" of the type {gpu}"
+        return f"the partition {name} has no GPUs{kind} (gres: {devices})"
+    return ""
 
 
 def _variables(profile: Path) -> Mapping[str, Any]:

@@ -16,7 +16,7 @@ from typing import Any
 from ddpm.device import VISIBLE
 from ddpm.doctor.finding import Finding, failed, ok, problem, unused, warning
 from ddpm.plan.guard import LIMIT_HOURS
-from ddpm.plan.report import duration
+from ddpm.plan.units import duration
 from ddpm.programs import ask
 
 _AGAIN = "pip install --force-reinstall --no-deps"

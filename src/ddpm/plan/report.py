@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 
 from ddpm.artefacts.published import Published
@@ -11,11 +12,11 @@ from ddpm.graph import layout
 from ddpm.plan.cost import Plan
 from ddpm.plan.jobs import Job
 from ddpm.plan.memory import Fitting, evaluation_bytes, fitting, training_bytes
-from ddpm.plan.network_cost import model_cost, unet_cost
-from ddpm.plan.work import RULES
+from ddpm.plan.papers_machine import papers_seconds
+from ddpm.plan.units import duration, size
+from ddpm.plan.work import REST, RULES, TRAINING
 from ddpm.study import Study
 from ddpm.study.evaluation import LikelihoodSettings, SamplingSettings
-from ddpm.study.models import NetworkSettings
 
 COLUMNS = 100
 # Memory in GB of common GPUs, and what the estimate of a job's memory should leave of it.
@@ -34,7 +35,7 @@ def plan_text(plan: Plan, published: Published) -> str:
     """What will run, its time, memory and disk, with the paper's own figures beside."""
     parts = [f"{plan.study.title}  ({plan.study.file})", _jobs(plan)]
     if plan.to_run:
-        parts += [_times(plan, published), _chain(plan), _memory(plan), _disk(plan)]
+        parts += [_times(plan, published), f"{_chain(plan)}{_job_time(plan)}", _memory(plan), _disk(plan)]
         parts.append(_wrapped(*plan.speed.notes))
     return "\n\n".join(part for part in parts if part)
 
@@ -98,6 +99,20 @@ def _chain(plan: Plan) -> str:
     steps = [f"{_name(job)} {duration(plan.seconds([job]))}" for job in chain.jobs]
     return _wrapped(
         f"With a machine for each job: {duration(chain.seconds)}. The longest chain is {'; '.join(steps)}."
+    )
+
+
+def _job_time(plan: Plan) -> str:
+    """What Slurm's jobs should ask for; training asks for the walltime, and goes on after it."""
+    own = [job for job in plan.to_run if job.rule in RULES and RULES[job.rule].kind not in (TRAINING, REST)]
+    if not own:
+        return ""
+    longest = max(own, key=lambda job: plan.seconds([job]))
+    seconds = plan.seconds([longest])
+    minutes = max(10, 10 * math.ceil(2 * seconds / 600))
+    return "\n" + _wrapped(
+        f"On Slurm no job but training takes longer than {duration(seconds)} ({_name(longest)}): "
+        f"`job_time: {minutes}` in slurm/config.yaml is enough."
     )
 
 
@@ -194,60 +209,3 @@ def advice(plan: Plan) -> str:
     width = max(len(command) for command, _ in instead)
     lines = [f"  {command.ljust(width)}  {what}" for command, what in instead]
     return "\n".join([f"Without a GPU this takes {duration(plan.total_seconds)} here. Instead:", *lines])
-
-
-def papers_seconds(plan: Plan, published: Published) -> dict[str, float]:
-    """What the paper's own machine, a TPU v3-8, would take: its printed speeds (appendix B) times our work.
-
-    Seconds for training and for sampling by kind of work; empty where its speeds do not apply. They apply to
-    the paper's CIFAR-10 network, its batch size and its T; the paper prints none for the likelihood or the
-    evaluation.
-    """
-    jobs = [job for job in plan.to_run if job.rule in ("train", "sample", "chain", "respaced")]
-    models = {job["model"] for job in jobs if job.rule != "chain"}
-    if not models or not all(_is_papers(plan.study, model, published) for model in models):
-        return {}
-    steps = published.number("text", "all", "T", group="Settings").value
-    batch = _number(published, "Sampling", "images per batch")
-    evaluation = _number(published, "Sampling", "seconds per batch") / (batch * steps)
-    step = 1 / _number(published, "Training", "training speed")
-    sums: defaultdict[str, float] = defaultdict(float)
-    for job in jobs:
-        work = plan.work[job]
-        sums[RULES[job.rule].kind] += work.steps * step + work.evaluations * evaluation
-    return dict(sums)
-
-
-def _is_papers(study: Study, model: str, published: Published) -> bool:
-    """Whether a model has the paper's CIFAR-10 network (learned variance or not) and batch size."""
-    settings = study.model(model)
-    papers = {unet_cost(NetworkSettings(), (3, 32, 32), outputs).parameters for outputs in (1, 2)}
-    batch = int(_number(published, "Settings", "batch size"))
-    return model_cost(study, model).parameters in papers and settings.training.batch_size == batch
-
-
-def _number(published: Published, group: str, metric: str) -> float:
-    return published.number("text", "CIFAR-10", metric, group=group).value
-
-
-def duration(seconds: float) -> str:
-    """Two or three digits: "45 s", "12 min", "10.6 h", "92 days", "6.3 years"."""
-    for length, unit, upto in ((1, "s", 90), (60, "min", 90), (3600, "h", 48), (86400, "days", 730)):
-        if seconds < upto * length:
-            return f"{_digits(seconds / length)} {unit}"
-    return f"{_digits(seconds / (365.25 * 86400))} years"
-
-
-def size(count: float) -> str:
-    """Bytes in decimal units: "640 kB", "3.1 GB"."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 999.5:
-            return f"{_digits(count)} {unit}"
-        count /= 1000
-    return f"{_digits(count)} TB"
-
-
-def _digits(number: float) -> str:
-    if number == 0 or number >= 99.95:
-        return f"{number:,.0f}"
-    return f"{number:.3g}" if number >= 9.95 else f"{number:.2g}"

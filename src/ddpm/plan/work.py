@@ -231,12 +231,16 @@ def _figure(study: Study, job: Job) -> Work:
     return Work(seconds=5.0)
 
 
+# Kinds of work without a time to ask Slurm for: what runs beside Snakemake, and what may outlast a walltime.
+REST, TRAINING = "data, tables, figures", "training"
+
+
 @dataclasses.dataclass(frozen=True)
 class Rule:
     """What a plan knows of a rule: how it counts a job's work, and under which headings that stands."""
 
     work: Callable[[Study, Job], Work] = _small
-    kind: str = "data, tables, figures"
+    kind: str = REST
     files: str = "tables, figures, measurements"
 
 
@@ -244,7 +248,7 @@ class Rule:
 RULES: Mapping[str, Rule] = {
     "fetch": Rule(_fetch, files="downloads"),
     "data": Rule(_data, files="data sets"),
-    "train": Rule(_train, "training", "weights"),
+    "train": Rule(_train, TRAINING, "weights"),
     "pretrained": Rule(_copied_weights, files="weights"),
     "checkpoint": Rule(_checkpoint, "checkpoint selection"),
     "choose": Rule(_copied_weights, files="weights"),
