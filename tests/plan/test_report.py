@@ -65,7 +65,7 @@ def test_a_given_step_time_gives_exact_hours(project, capsys, done):
 
 
 @pytest.mark.parametrize(
-    ("finished", "rule", "minutes"), [([], "checkpoint", 80), (["checkpoint"], "sample", 20)]
+    ("finished", "rule", "minutes"), [([], "checkpoint", 80), (["checkpoint"], "respaced", 30)]
 )
 def test_the_time_of_jobs_for_slurm(project, capsys, done, finished, rule, minutes):
     """Twice that of the longest but training, which takes hours here, and data, which Slurm does not run."""
