@@ -12,6 +12,8 @@ SYSTEM_FOLDER = Path("/etc/slurm")
 LINKED = ("slurm.conf", "gres.conf")
 FOLDER_PREFIX = "ddpm-slurm-tests-"
 PARTITION, GPU_TYPE = "all", "made_up"
+# Jobs of this partition take the machine from those of the other, which are queued again.
+URGENT = "urgent"
 CORES, MEMORY_MB = 64, 1_000_000
 # Slurm wants a file for each GPU; these exist everywhere and nothing is read from them.
 GPU_FILES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty")
@@ -51,6 +53,8 @@ def write_settings(folder: Path, controller_port: int, daemon_port: int) -> None
         "KillWait": 10,
         "InactiveLimit": 0,
         "GresTypes": "gpu",
+        "PreemptType": "preempt/partition_prio",
+        "PreemptMode": "REQUEUE",
         "AccountingStorageType": "accounting_storage/none",
         "JobAcctGatherType": "jobacct_gather/none",
     }
@@ -59,6 +63,7 @@ def write_settings(folder: Path, controller_port: int, daemon_port: int) -> None
     lines += [
         f"{node} Gres=gpu:{GPU_TYPE}:{len(GPU_FILES)} State=UNKNOWN",
         f"PartitionName={PARTITION} Nodes={host} Default=YES MaxTime=INFINITE DefaultTime=1 State=UP",
+        f"PartitionName={URGENT} Nodes={host} MaxTime=INFINITE PriorityTier=9 PreemptMode=OFF State=UP",
     ]
     (folder / "slurm.conf").write_text("\n".join(lines) + "\n")
     gpus = [f"NodeName={host} Name=gpu Type={GPU_TYPE} File={file}" for file in GPU_FILES]

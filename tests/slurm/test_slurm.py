@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from http_server import faulty_server
 from slurm_jobs import SlurmJob, jobs, slurm_command
-from slurm_settings import GPU_TYPE, PARTITION
+from slurm_settings import GPU_TYPE, PARTITION, URGENT
 from slurm_workspace import finish, launch, write_profile, write_workspace
 from small_paper import make_small_paper
 from studies import snakemake, tiny_study, write_study
@@ -218,6 +218,26 @@ def test_the_history_says_where_each_attempt_began_and_ended(runs):
     assert found
     assert found[1] == found[3]
     assert f", Slurm job {found[2]}, " in found[0]
+
+
+@pytest.mark.parametrize("grace", [120, 0], ids=["with time to leave", "at once"])
+def test_a_preempted_job_goes_on_without_a_retry(slurm, undisturbed, tmp_path, grace):
+    slurm_command("scontrol", "update", f"PartitionName={PARTITION}", f"GraceTime={grace}")
+    write_workspace(tmp_path, small_study(preempted=STEPS))
+    process = launch(tmp_path, receipt("preempted"), "--retries", "0")
+    try:
+        wait_until(lambda: trained_at_least(tmp_path, "preempted", STEPS // 3), tmp_path)
+        slurm_command("sbatch", f"--partition={URGENT}", "--exclusive", "--output=/dev/null", "--wrap=true")
+        finish(process, tmp_path)
+    finally:
+        process.kill()
+        process.wait()
+    (job,) = jobs(tmp_path)
+    assert (job.state, job.fields["Restarts"]) == ("COMPLETED", "1")
+    history = (tmp_path / "results/tiny/logs/train/preempted.seed0.history.log").read_text()
+    assert (f"SIGTERM; Slurm queues job {job.number} again" in history) == (grace > 0)
+    assert weights_hash(tmp_path, "preempted") == weights_hash(undisturbed, "stopped")
+    assert steps_of_last_job(tmp_path, "preempted") < 0.75 * STEPS
 
 
 def test_another_number_of_processes_reruns_nothing(undisturbed):
