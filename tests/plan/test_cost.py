@@ -12,11 +12,12 @@ from made_up import changed, job, planned
 
 from ddpm.artefacts.published import read_published
 from ddpm.graph import dependencies
+from ddpm.plan.amounts import state_bytes
 from ddpm.plan.cost import Plan, speed_of_rate, speed_of_step
 from ddpm.plan.jobs import Job
 from ddpm.plan.network_cost import model_cost
 from ddpm.plan.papers_machine import papers_seconds
-from ddpm.plan.work import RULES, START_SECONDS, job_work, state_bytes
+from ddpm.plan.work import RULES, START_SECONDS, job_work
 from ddpm.study import load_study
 
 SIMPLE = "epsilon_L_simple"

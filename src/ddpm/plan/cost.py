@@ -8,9 +8,10 @@ import graphlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from ddpm.plan.amounts import Work, state_bytes
 from ddpm.plan.jobs import Job
 from ddpm.plan.network_cost import INCEPTION_FLOPS, TRAINING_TO_FORWARD, classifier_flops, model_cost
-from ddpm.plan.work import RULES, Rule, Work, job_work, state_bytes
+from ddpm.plan.work import RULES, Rule, job_work
 from ddpm.study import Study
 
 NOT_COUNTED = Rule()
