@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ddpm.graph.dependencies import artefact_inputs, training_runs
+from ddpm.graph.dependencies import artefact_inputs
 from ddpm.graph.fingerprint import quality_fingerprint, result_fingerprint
+from ddpm.graph.run_files import training_runs
 from ddpm.records.measurements import Measurement, write_measurements
 from ddpm.records.traced_files import write_arrays, write_frame
 from ddpm.study import Study, load_study

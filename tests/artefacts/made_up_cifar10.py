@@ -13,8 +13,8 @@ from made_up_study import PUBLISHED, Change, write
 from ddpm.artefacts.published import read_published
 from ddpm.artefacts.tables.table import BuiltTable, build_table
 from ddpm.graph import layout
-from ddpm.graph.dependencies import checkpoint_rows, training_runs
 from ddpm.graph.fingerprint import result_fingerprint
+from ddpm.graph.run_files import checkpoint_rows, training_runs
 from ddpm.records.measurements import Measurement
 from ddpm.records.traced_files import write_frame
 from ddpm.study import Study

@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from ddpm.graph import layout
-from ddpm.graph.dependencies import PUBLISHED, training_runs
+from ddpm.graph.dependencies import PUBLISHED
 from ddpm.graph.fingerprint import result_fingerprint
+from ddpm.graph.run_files import training_runs
 from ddpm.records.measurements import Measurement, write_measurements
 from ddpm.records.traced_files import write_frame
 from ddpm.study import Study, load_study

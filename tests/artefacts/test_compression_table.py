@@ -10,8 +10,8 @@ import pytest
 from ddpm.artefacts.tables.table import build_table
 from ddpm.errors import DataError, StudyError
 from ddpm.graph import layout
-from ddpm.graph.dependencies import bound_shards
 from ddpm.graph.fingerprint import result_fingerprint
+from ddpm.graph.run_files import bound_shards
 from ddpm.records.traced_files import write_frame
 
 TABLE = "  compression: {model: eps_simple, schedules: [progressive, bound]}\n"

@@ -31,8 +31,8 @@ from ddpm.artefacts.tables.text import width
 from ddpm.commands import expect, metrics, report, show, table, verify
 from ddpm.errors import DataError
 from ddpm.evaluation import metrics as evaluated
-from ddpm.graph.dependencies import first_shards, likelihood_rows, quality_rows
 from ddpm.graph.fingerprint import report_fingerprint
+from ddpm.graph.run_files import first_shards, likelihood_rows, quality_rows
 from ddpm.records.files import sha256
 from ddpm.records.measurements import Measurement, read_measurements, write_measurements
 from ddpm.records.traced_files import write_arrays

@@ -17,9 +17,9 @@ from PIL import Image
 from ddpm.cli import main
 from ddpm.errors import DDPMError
 from ddpm.graph import sources
-from ddpm.graph.dependencies import bound_shards
 from ddpm.graph.fingerprint import training_fingerprint
 from ddpm.graph.receipts import training_job_settings
+from ddpm.graph.run_files import bound_shards
 from ddpm.study import load_study
 
 MODEL = {"network": {"channels": 8, "channel_multipliers": [1], "attention_resolutions": [], "groups": 8}}

@@ -12,8 +12,8 @@ from ddpm.data.store import read_images, read_manifest
 from ddpm.evaluation.features import FeatureExtractor
 from ddpm.evaluation.model_job import ModelJob, figure_job
 from ddpm.evaluation.quality import Evaluator, open_evaluator
-from ddpm.graph.dependencies import sample_shards
 from ddpm.graph.fingerprint import neighbours_fingerprint, sampling_fingerprint
+from ddpm.graph.run_files import sample_shards
 from ddpm.records.traced_files import write_arrays
 from ddpm.study import Study, load_study
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from ddpm.errors import DataError
 from ddpm.evaluation.checkpoints import best_step
 from ddpm.evaluation.protocol import Score
-from ddpm.graph.dependencies import checkpoint_rows
 from ddpm.graph.fingerprint import checkpoint_fingerprint
+from ddpm.graph.run_files import checkpoint_rows
 from ddpm.records.measurements import measurements, write_measurements
 from ddpm.study import Study, load_study
 

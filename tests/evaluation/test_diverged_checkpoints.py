@@ -13,7 +13,8 @@ from ddpm.cli import main
 from ddpm.errors import DivergedError
 from ddpm.evaluation.checkpoints import is_candidate
 from ddpm.graph import layout
-from ddpm.graph.dependencies import artefact_inputs, checkpoint_rows
+from ddpm.graph.dependencies import artefact_inputs
+from ddpm.graph.run_files import checkpoint_rows
 from ddpm.network.published.formats import read_sets
 from ddpm.network.weights import read_weights, save_weights
 from ddpm.records.measurements import read_measurements

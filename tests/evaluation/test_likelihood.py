@@ -14,8 +14,8 @@ from ddpm.commands.arguments import model_job
 from ddpm.data.store import manifest_path, read_manifest
 from ddpm.errors import DataError
 from ddpm.graph import layout
-from ddpm.graph.dependencies import bound_shards
 from ddpm.graph.fingerprint import likelihood_fingerprint
+from ddpm.graph.run_files import bound_shards
 from ddpm.records.measurements import read_measurements
 from ddpm.records.traced_files import read_frame, read_provenance, write_frame
 from ddpm.study import load_study

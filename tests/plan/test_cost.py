@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from made_up import changed, job, planned
 
 from ddpm.artefacts.published import read_published
-from ddpm.graph import dependencies
+from ddpm.graph import run_files
 from ddpm.plan.amounts import state_bytes
 from ddpm.plan.cost import Plan, speed_of_rate, speed_of_step
 from ddpm.plan.jobs import Job
@@ -52,7 +52,7 @@ def test_an_image_forward_is_a_third_of_one_in_training(project):
 def test_shards_change_nothing_of_the_sampling(project, images, batch, per_shard):
     sampling = {"images": images, "batch_size": batch, "batches_per_shard": per_shard}
     study = changed("demo", {"sampling": sampling})
-    files = dependencies.sample_shards(study, SIMPLE, 1, 0)
+    files = run_files.sample_shards(study, SIMPLE, 1, 0)
     works = [job_work(study, of) for of in shards(study, "sample", files, model=SIMPLE, seed=1, sampling=0)]
     assert sum(work.evaluations for work in works) == -(-images // batch) * batch * 100
     assert sum(work.bytes for work in works) == images * 64 * (1 + study.sampling.progressive_columns)
@@ -63,7 +63,7 @@ def test_shards_change_nothing_of_the_sampling(project, images, batch, per_shard
 def test_shards_change_nothing_of_the_bound(project, batch, per_shard, images):
     likelihood = {"batch_size": batch, "images_per_shard": per_shard, "images": images}
     study = changed("demo", {"likelihood": likelihood})
-    files = dependencies.bound_shards(study, SIMPLE, 0, "test")
+    files = run_files.bound_shards(study, SIMPLE, 0, "test")
     works = [job_work(study, of) for of in shards(study, "bound", files, model=SIMPLE, seed=0, split="test")]
     evaluated = 500 if images is None else min(images, 500)
     group = max(1, batch // 100)
@@ -162,7 +162,7 @@ def test_published_weights_are_as_large_as_the_models_own(project):
     study = changed(
         "pilot", {"models": {SIMPLE: {"pretrained": weights}}, "artefacts": {"training_curves": None}}
     )
-    fetch = Job("fetch", {}, (), (dependencies.pretrained_file(study, SIMPLE),))
+    fetch = Job("fetch", {}, (), (run_files.pretrained_file(study, SIMPLE),))
     assert job_work(study, fetch).bytes == 4 * model_cost(study, SIMPLE).parameters
 
 

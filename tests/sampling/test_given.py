@@ -13,8 +13,8 @@ from ddpm.data.splits import ImageStream, Splits
 from ddpm.data.store import write_dataset
 from ddpm.errors import DataError, StudyError
 from ddpm.evaluation.samples import read_samples
-from ddpm.graph.dependencies import sample_shards, weights_file
 from ddpm.graph.fingerprint import sampling_fingerprint
+from ddpm.graph.run_files import sample_shards, weights_file
 from ddpm.sampling.given import given_hash, given_shard
 from ddpm.study import load_study
 

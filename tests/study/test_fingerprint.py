@@ -7,7 +7,7 @@ import pytest
 from pydantic_core import to_jsonable_python
 
 from ddpm.graph import layout
-from ddpm.graph.dependencies import artefact_files, artefact_inputs, bound_shards, sample_shards
+from ddpm.graph.dependencies import artefact_files, artefact_inputs
 from ddpm.graph.fingerprint import (
     artefact_fingerprint,
     chain_fingerprint,
@@ -22,6 +22,7 @@ from ddpm.graph.fingerprint import (
     training_fingerprint,
     training_job_fingerprint,
 )
+from ddpm.graph.run_files import bound_shards, sample_shards
 from ddpm.study import load_study
 from ddpm.study.base import Settings, is_runtime_only
 

@@ -10,8 +10,8 @@ import yaml
 
 from ddpm.commands.schema import study_schema
 from ddpm.errors import StudyError
-from ddpm.graph.dependencies import weights_file
 from ddpm.graph.fingerprint import sampling_fingerprint, weights_fingerprint
+from ddpm.graph.run_files import weights_file
 from ddpm.study import load_study
 
 CONFIG = Path(__file__).parents[2] / "config"

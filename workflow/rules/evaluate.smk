@@ -1,7 +1,7 @@
 # Measurements: quality (IS, FID, KID, precision, recall), also in fewer steps, the bound, references, neighbours.
 rule quality:
     input:
-        samples=lambda w: dependencies.sample_shards(study(w), w.model, w.seed, w.sampling),
+        samples=lambda w: run_files.sample_shards(study(w), w.model, w.seed, w.sampling),
         features=features_file,
         data=model_data,
         reference=reference_first,
@@ -23,7 +23,7 @@ rule quality:
 
 rule progressive:
     input:
-        samples=lambda w: dependencies.sample_shards(study(w), w.model, w.seed, w.sampling),
+        samples=lambda w: run_files.sample_shards(study(w), w.model, w.seed, w.sampling),
         features=features_file,
         data=model_data,
         reference=reference_first,
@@ -109,7 +109,7 @@ rule bound:
 
 rule likelihood:
     input:
-        terms=lambda w: dependencies.bound_shards(study(w), w.model, w.seed, w.split),
+        terms=lambda w: run_files.bound_shards(study(w), w.model, w.seed, w.split),
         data=model_data,
     output:
         rows=layout.LIKELIHOOD_ROWS,

@@ -6,7 +6,7 @@ from snakemake.exceptions import WorkflowError
 
 from ddpm.errors import DDPMError
 from ddpm.resources import locating
-from ddpm.graph import available, dependencies, fingerprint, layout, receipts, sources, stages
+from ddpm.graph import available, dependencies, fingerprint, layout, receipts, run_files, sources, stages
 from ddpm.study import load_study
 from ddpm.study.names import require_names
 
@@ -84,7 +84,7 @@ def model_data(wildcards):
 
 def weights(wildcards):
     """The weights of a training run that are evaluated, or its receipt."""
-    return dependencies.awaited(dependencies.weights_file(study(wildcards), wildcards.model, wildcards.seed))
+    return dependencies.awaited(run_files.weights_file(study(wildcards), wildcards.model, wildcards.seed))
 
 
 def sampled_from(wildcards):
@@ -160,14 +160,14 @@ def obtainable(files):
 
 def pretrained_files(wildcards):
     """The files of weights that a model imports, which must be obtainable; of a folder those that are taken."""
-    files = obtainable([dependencies.pretrained_file(study(wildcards), wildcards.model)])
-    place = or_workflow_error(dependencies.pretrained_place, study(wildcards), wildcards.model)
+    files = obtainable([run_files.pretrained_file(study(wildcards), wildcards.model)])
+    place = or_workflow_error(run_files.pretrained_place, study(wildcards), wildcards.model)
     return files if place is None else [str(part) for part in place.parts]
 
 
 def pretrained_content(wildcards):
     """The hash of those files, as new ones may be older than what was made of the last; "" of fetched ones."""
-    place = or_workflow_error(dependencies.pretrained_place, study(wildcards), wildcards.model)
+    place = or_workflow_error(run_files.pretrained_place, study(wildcards), wildcards.model)
     return "" if place is None else place.sha256
 
 

@@ -9,7 +9,7 @@ from ddpm.artefacts.tables.text import to_plain_text
 from ddpm.artefacts.tables.view import Cell, Column, Group, Line, View
 from ddpm.evaluation.metrics import Metrics, metrics
 from ddpm.graph import layout
-from ddpm.graph.dependencies import likelihood_rows, quality_rows
+from ddpm.graph.run_files import likelihood_rows, quality_rows
 from ddpm.records.benchmarks import costs
 from ddpm.study import Study
 

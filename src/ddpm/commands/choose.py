@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from ddpm.commands.arguments import add_model_arguments, model_job, require_trained
 from ddpm.errors import StudyError, WeightsError
 from ddpm.graph import layout
-from ddpm.graph.dependencies import checkpoint_rows
 from ddpm.graph.fingerprint import checkpoint_fingerprint, training_fingerprint, weights_fingerprint
+from ddpm.graph.run_files import checkpoint_rows
 from ddpm.records.status import evaluated_at, has_diverged
 from ddpm.study import Study
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from ddpm.commands.arguments import add_model_arguments, model_job
 from ddpm.errors import StudyError
-from ddpm.graph.dependencies import weights_file
 from ddpm.graph.fingerprint import weights_fingerprint
+from ddpm.graph.run_files import weights_file
 from ddpm.study import Study
 
 logger = logging.getLogger("ddpm")

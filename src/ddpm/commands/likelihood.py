@@ -7,8 +7,8 @@ import logging
 
 from ddpm.commands.arguments import add_model_arguments, model_job
 from ddpm.graph import layout
-from ddpm.graph.dependencies import bound_shards
 from ddpm.graph.fingerprint import likelihood_fingerprint
+from ddpm.graph.run_files import bound_shards
 from ddpm.records.status import is_evaluated, not_finite
 from ddpm.study import Study
 

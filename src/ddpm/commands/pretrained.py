@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from ddpm.commands.arguments import add_model_arguments, require_model
 from ddpm.errors import StudyError
 from ddpm.graph import layout
-from ddpm.graph.dependencies import pretrained_file
 from ddpm.graph.fingerprint import weights_fingerprint
+from ddpm.graph.run_files import pretrained_file
 from ddpm.records.files import require_writable
 from ddpm.records.provenance import git_commit, hardware
 from ddpm.study import Study

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ddpm.doctor.finding import Finding, ok, warning
-from ddpm.graph import dependencies, layout
+from ddpm.graph import layout, run_files
 from ddpm.records.locks import holder
 from ddpm.study import Study
 
@@ -26,7 +26,7 @@ def runs(study: Study) -> Iterator[Finding]:
     """Training runs that have begun and are not complete."""
     trained = [model for model in study.models if study.model(model).is_trained]
     unfinished, running = [], []
-    for run in dependencies.training_runs(study, trained):
+    for run in run_files.training_runs(study, trained):
         title = f"{run['model']} seed {run['seed']}"
         if holder(layout.path(layout.TRAINING_LOCK, study.name, **run)):
             running.append(title)

@@ -11,8 +11,8 @@ from ddpm.data.store import manifest_path
 from ddpm.errors import DataError, DivergedError
 from ddpm.evaluation.job import Fingerprint, Job
 from ddpm.graph import layout
-from ddpm.graph.dependencies import sample_shards, weights_file
 from ddpm.graph.fingerprint import sampling_fingerprint, weights_fingerprint
+from ddpm.graph.run_files import sample_shards, weights_file
 from ddpm.records.provenance import git_commit, hardware
 from ddpm.study import Study
 from ddpm.study.carried import MODEL_SETTINGS

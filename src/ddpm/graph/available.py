@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ddpm.errors import DDPMError, StudyError
-from ddpm.graph import dependencies
+from ddpm.graph import dependencies, run_files
 from ddpm.graph.sources import fetched_files
 from ddpm.resources.locating import require_obtainable
 
@@ -81,7 +81,7 @@ def _require_weights(study: Study, model: str) -> None:
     if settings.weights_of is not None:
         _require_weights(study, settings.weights_of)
     elif settings.pretrained is not None:
-        require_obtainable([dependencies.pretrained_file(study, model)])
+        require_obtainable([run_files.pretrained_file(study, model)])
 
 
 def samples_of(study: Study, model: str) -> str | None:

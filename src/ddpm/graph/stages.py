@@ -10,17 +10,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ddpm.graph import layout
-from ddpm.graph.dependencies import (
-    artefact_inputs,
-    awaited,
-    bound_shards,
-    chain_inputs,
-    choice_inputs,
-    fill,
-    neighbours_inputs,
-    sample_shards,
-    weights_file,
-)
+from ddpm.graph.dependencies import artefact_inputs, awaited, chain_inputs, choice_inputs, neighbours_inputs
+from ddpm.graph.run_files import bound_shards, fill, sample_shards, weights_file
 
 if TYPE_CHECKING:
     from ddpm.study.settings import Study

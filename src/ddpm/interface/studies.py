@@ -8,8 +8,9 @@ from pathlib import Path
 from ddpm.errors import DDPMError, DivergedError, StudyError, WeightsError, did_you_mean
 from ddpm.evaluation.model_job import ModelJob
 from ddpm.graph import layout
-from ddpm.graph.dependencies import awaited, weights_file
+from ddpm.graph.dependencies import awaited
 from ddpm.graph.fingerprint import weights_fingerprint
+from ddpm.graph.run_files import weights_file
 from ddpm.interface.files import of_own_file
 from ddpm.interface.model import Model
 from ddpm.model import load_model

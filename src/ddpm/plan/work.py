@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from pathlib import PurePath
 
-from ddpm.graph import dependencies
+from ddpm.graph import run_files
 from ddpm.graph.sources import split_sizes
 from ddpm.plan import network_work
 from ddpm.plan.amounts import SMALL_BYTES, STATISTICS_OF_SET, Work, statistics, weights_bytes
@@ -46,7 +46,7 @@ def _fetch(study: Study, job: Job) -> Work:
     models = (
         name for name in study.models if study.model(name).pretrained and not study.model(name).weights_of
     )
-    found = (name for name in models if dependencies.pretrained_file(study, name) == file)
+    found = (name for name in models if run_files.pretrained_file(study, name) == file)
     model = next(found, None)
     return Work(seconds=60.0, bytes=weights_bytes(study, model) if model else 0)
 

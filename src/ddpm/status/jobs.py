@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from ddpm.errors import DDPMError
-from ddpm.graph import dependencies, layout
+from ddpm.graph import dependencies, layout, run_files
 from ddpm.study import Study
 
 # By rule the file that stands for a job, in the order of the work.
@@ -95,15 +95,15 @@ def _made_of(study: Study, pattern: str, names: dict[str, str]) -> Iterator[str]
     if "model" in names:
         model, seed = names["model"], names["seed"]
         settings = study.model(model)
-        yield dependencies.fill(layout.MANIFEST, study, dataset=settings.dataset)
+        yield run_files.fill(layout.MANIFEST, study, dataset=settings.dataset)
         if pattern in _OF_WEIGHTS and settings.samples is None:
-            yield dependencies.weights_file(study, model, seed)
+            yield run_files.weights_file(study, model, seed)
         if pattern in (layout.CHECKPOINT_ROWS, layout.CHOSEN):
-            yield dependencies.fill(layout.RECEIPT, study, model=model, seed=seed)
+            yield run_files.fill(layout.RECEIPT, study, model=model, seed=seed)
         if pattern == layout.CHOSEN:
             yield from dependencies.choice_inputs(study, model, seed)
         if pattern in _SAMPLED:
-            yield from dependencies.sample_shards(study, model, seed, names["sampling"])
+            yield from run_files.sample_shards(study, model, seed, names["sampling"])
         if pattern == layout.CODING_ROWS:
             yield layout.SCHEDULE.format(**names)
         if pattern == layout.SCHEDULE:
@@ -119,13 +119,13 @@ def _made_of(study: Study, pattern: str, names: dict[str, str]) -> Iterator[str]
         yield from dependencies.neighbours_inputs(study, names["figure"])
     # Last, as the number of shards is known once the data set is packed.
     if pattern == layout.LIKELIHOOD_ROWS:
-        yield from dependencies.bound_shards(study, names["model"], names["seed"], names["split"])
+        yield from run_files.bound_shards(study, names["model"], names["seed"], names["split"])
 
 
 def _features(study: Study, names: dict[str, str]) -> Iterator[str]:
     """What judges samples; features of Inception are computed of real images first."""
     yield dependencies.features_file(study)
     if study.quality.features.kind == "classifier":
-        yield dependencies.fill(layout.MANIFEST, study, dataset=study.quality.features.dataset)
+        yield run_files.fill(layout.MANIFEST, study, dataset=study.quality.features.dataset)
     elif "model" in names:
-        yield dependencies.fill(layout.REFERENCE_ROWS, study, dataset=study.model(names["model"]).dataset)
+        yield run_files.fill(layout.REFERENCE_ROWS, study, dataset=study.model(names["model"]).dataset)

@@ -11,7 +11,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from ddpm.graph import dependencies, layout
+from ddpm.graph import layout, run_files
 from ddpm.graph.fingerprint import training_fingerprint
 from ddpm.records.locks import holder
 from ddpm.slurm.queue import QueuedJob, comment_of
@@ -58,11 +58,11 @@ def run_statuses(study: Study, needed: Collection[str], queue: Iterable[QueuedJo
     """
     trained = [model for model in study.models if study.model(model).is_trained]
     jobs = {job.comment: job for job in queue}
-    found = [(_status(study, run, jobs), run) for run in dependencies.training_runs(study, trained)]
+    found = [(_status(study, run, jobs), run) for run in run_files.training_runs(study, trained)]
     return [
         status
         for status, run in found
-        if status.state != NOT_BEGUN or dependencies.fill(layout.RECEIPT, study, **run) in needed
+        if status.state != NOT_BEGUN or run_files.fill(layout.RECEIPT, study, **run) in needed
     ]
 
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from ddpm.artefacts import artefact
 from ddpm.artefacts.figures.style import INK, LINES, PAGE_WIDTH, SERIES, chart, label_decades, label_steps
-from ddpm.graph.dependencies import Inputs, checkpoint_rows, training_runs
+from ddpm.graph.dependencies import Inputs
+from ddpm.graph.run_files import checkpoint_rows, training_runs
 from ddpm.records.status import has_failed
 
 if TYPE_CHECKING:

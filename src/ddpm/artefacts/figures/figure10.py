@@ -13,7 +13,8 @@ from ddpm.artefacts.figures.reading import divergence
 from ddpm.artefacts.figures.style import OURS, PAGE_WIDTH, PAPER, chart
 from ddpm.artefacts.published import read_published
 from ddpm.graph import layout
-from ddpm.graph.dependencies import PUBLISHED, Inputs, fill, first_run
+from ddpm.graph.dependencies import PUBLISHED, Inputs
+from ddpm.graph.run_files import fill, first_run
 from ddpm.records.status import has_failed
 
 if TYPE_CHECKING:

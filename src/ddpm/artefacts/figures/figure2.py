@@ -13,7 +13,8 @@ from ddpm.artefacts.figures.page import Page, resolution
 from ddpm.artefacts.figures.reading import read_images, status_of
 from ddpm.artefacts.figures.style import FAINT, INK, SMALL_SIZE
 from ddpm.graph import layout
-from ddpm.graph.dependencies import Inputs, fill
+from ddpm.graph.dependencies import Inputs
+from ddpm.graph.run_files import fill
 from ddpm.records.status import is_evaluated
 from ddpm.study.base import Count
 

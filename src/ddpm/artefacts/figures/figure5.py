@@ -11,7 +11,8 @@ from ddpm.artefacts import artefact
 from ddpm.artefacts.figures.reading import divergence, status_of
 from ddpm.artefacts.figures.style import OURS, PAGE_WIDTH, PAPER, SMALL_SIZE, chart
 from ddpm.artefacts.published import read_published
-from ddpm.graph.dependencies import PUBLISHED, Inputs, rate_distortion
+from ddpm.graph.dependencies import PUBLISHED, Inputs
+from ddpm.graph.run_files import rate_distortion
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,7 +14,8 @@ from ddpm.artefacts.figures.reading import read_images
 from ddpm.artefacts.figures.sizes import fitting_factor, reduced
 from ddpm.artefacts.figures.style import LABEL_SIZE, PAGE_WIDTH, VERMILION
 from ddpm.graph import layout
-from ddpm.graph.dependencies import Inputs, fill
+from ddpm.graph.dependencies import Inputs
+from ddpm.graph.run_files import fill
 from ddpm.study.base import Count, EachOnce
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from ddpm.artefacts.figures.schematic import draw_schematic
 from ddpm.artefacts.figures.sizes import fitted
 from ddpm.artefacts.figures.style import PAGE_WIDTH
 from ddpm.graph import layout
-from ddpm.graph.dependencies import Inputs, fill
+from ddpm.graph.dependencies import Inputs
+from ddpm.graph.run_files import fill
 from ddpm.study.base import EachOnce
 
 if TYPE_CHECKING:

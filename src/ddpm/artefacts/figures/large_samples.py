@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 from ddpm.artefacts import artefact
 from ddpm.artefacts.figures.blocks import draw_blocks, in_sizes
 from ddpm.artefacts.figures.reading import first_samples
-from ddpm.graph.dependencies import Inputs, first_shards
+from ddpm.graph.dependencies import Inputs
+from ddpm.graph.run_files import first_shards
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

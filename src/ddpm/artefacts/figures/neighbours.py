@@ -14,7 +14,8 @@ from ddpm.artefacts.figures.reading import read_images
 from ddpm.artefacts.figures.sizes import fitted
 from ddpm.artefacts.figures.style import LABEL_SIZE, PAGE_WIDTH
 from ddpm.graph import layout
-from ddpm.graph.dependencies import Inputs, fill
+from ddpm.graph.dependencies import Inputs
+from ddpm.graph.run_files import fill
 from ddpm.study.base import Count
 
 if TYPE_CHECKING:

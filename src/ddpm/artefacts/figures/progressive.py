@@ -9,7 +9,8 @@ from ddpm.artefacts.figures.grid import Grid
 from ddpm.artefacts.figures.page import Margins, Page, resolution
 from ddpm.artefacts.figures.reading import first_chains
 from ddpm.artefacts.figures.style import LABEL_SIZE, PAGE_WIDTH
-from ddpm.graph.dependencies import Inputs, first_shards
+from ddpm.graph.dependencies import Inputs
+from ddpm.graph.run_files import first_shards
 from ddpm.study.base import Count
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from ddpm.artefacts.figures.reading import divergence, read_images, status_of
 from ddpm.artefacts.figures.style import GREEN, OURS, PAGE_WIDTH, PAPER, SMALL_SIZE, chart
 from ddpm.artefacts.published import read_published
 from ddpm.graph import layout
-from ddpm.graph.dependencies import PUBLISHED, Inputs, fill, first_run, rate_distortion
+from ddpm.graph.dependencies import PUBLISHED, Inputs
+from ddpm.graph.run_files import fill, first_run, rate_distortion
 
 if TYPE_CHECKING:
     import pandas as pd

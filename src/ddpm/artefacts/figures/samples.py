@@ -14,7 +14,8 @@ from ddpm.artefacts.figures.page import Page, resolution
 from ddpm.artefacts.figures.reading import first_samples
 from ddpm.artefacts.figures.sizes import fitted
 from ddpm.artefacts.figures.style import PAGE_WIDTH
-from ddpm.graph.dependencies import Inputs, first_shards
+from ddpm.graph.dependencies import Inputs
+from ddpm.graph.run_files import first_shards
 from ddpm.study.base import Count, Settings
 
 if TYPE_CHECKING:

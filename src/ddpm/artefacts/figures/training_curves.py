@@ -13,7 +13,8 @@ from ddpm.artefacts import artefact
 from ddpm.artefacts.figures.reading import status_of
 from ddpm.artefacts.figures.style import LINES, PAGE_WIDTH, SERIES, chart, label_decades, label_steps
 from ddpm.graph import layout
-from ddpm.graph.dependencies import Inputs, fill, training_runs
+from ddpm.graph.dependencies import Inputs
+from ddpm.graph.run_files import fill, training_runs
 from ddpm.records.status import has_diverged
 from ddpm.study.models import DiffusionSettings
 

@@ -15,7 +15,8 @@ from ddpm.artefacts.report.images import strip
 from ddpm.artefacts.tables.verdict import verdicts_of
 from ddpm.errors import DataError
 from ddpm.graph import layout
-from ddpm.graph.dependencies import first_shards, shown_first
+from ddpm.graph.dependencies import shown_first
+from ddpm.graph.run_files import first_shards
 from ddpm.records.status import is_evaluated
 from ddpm.study import Study
 

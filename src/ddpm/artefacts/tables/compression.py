@@ -15,7 +15,8 @@ from ddpm.artefacts.tables.measures import STANDARD_ERROR, Measure, Summary, req
 from ddpm.artefacts.tables.table import BuiltTable, cell_trace, joined
 from ddpm.artefacts.tables.view import Cell, Column, Line, View, grouped
 from ddpm.graph import layout
-from ddpm.graph.dependencies import Inputs, bound_shards, fill, first_run
+from ddpm.graph.dependencies import Inputs
+from ddpm.graph.run_files import bound_shards, fill, first_run
 from ddpm.study.base import EachOnce
 
 if TYPE_CHECKING:

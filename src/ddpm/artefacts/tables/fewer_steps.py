@@ -16,7 +16,8 @@ from ddpm.artefacts.tables.measures import FID, IS, Measure, Summary, best_of, r
 from ddpm.artefacts.tables.table import BuiltTable, cell_trace, joined
 from ddpm.artefacts.tables.view import Cell, Column, Line, View, grouped
 from ddpm.graph import layout
-from ddpm.graph.dependencies import Inputs, fill, first_run
+from ddpm.graph.dependencies import Inputs
+from ddpm.graph.run_files import fill, first_run
 from ddpm.records.status import TRAINED
 from ddpm.study.base import MOST, Count, EachOnce
 from ddpm.study.evaluation import FixedVariance

@@ -12,7 +12,8 @@ from ddpm.artefacts.tables import footnotes, measures, systems
 from ddpm.artefacts.tables.measured_rows import MeasuredRows, csv_frame
 from ddpm.artefacts.tables.table import BuiltTable, joined
 from ddpm.artefacts.tables.view import Cell, Column, Line, View, grouped
-from ddpm.graph.dependencies import PUBLISHED, Inputs, likelihood_rows, quality_rows, reference_rows
+from ddpm.graph.dependencies import PUBLISHED, Inputs
+from ddpm.graph.run_files import likelihood_rows, quality_rows, reference_rows
 from ddpm.study.base import EachOnce
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from ddpm.artefacts.tables.measured_rows import MeasuredRows, csv_frame, fields_
 from ddpm.artefacts.tables.measures import FID
 from ddpm.artefacts.tables.table import BuiltTable, joined
 from ddpm.artefacts.tables.view import Cell, Column, Line, View, grouped
-from ddpm.graph.dependencies import PUBLISHED, Inputs, quality_rows
+from ddpm.graph.dependencies import PUBLISHED, Inputs
+from ddpm.graph.run_files import quality_rows
 
 if TYPE_CHECKING:
     from ddpm.study.settings import Study

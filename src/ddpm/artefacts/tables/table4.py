@@ -13,7 +13,8 @@ from ddpm.artefacts.tables.numbers import FEWER
 from ddpm.artefacts.tables.table import TRACE_COLUMNS, BuiltTable, cell_trace, joined
 from ddpm.artefacts.tables.view import Cell, Column, Line, View, grouped
 from ddpm.errors import DataError
-from ddpm.graph.dependencies import PUBLISHED, Inputs, rate_distortion
+from ddpm.graph.dependencies import PUBLISHED, Inputs
+from ddpm.graph.run_files import rate_distortion
 from ddpm.records.status import is_evaluated
 
 if TYPE_CHECKING:

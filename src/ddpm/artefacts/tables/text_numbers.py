@@ -15,7 +15,8 @@ from ddpm.artefacts.tables.measured_rows import MeasuredRows, csv_frame
 from ddpm.artefacts.tables.measures import Measure
 from ddpm.artefacts.tables.table import BuiltTable, joined
 from ddpm.artefacts.tables.view import Cell, Column, Line, View, grouped
-from ddpm.graph.dependencies import PUBLISHED, Inputs, likelihood_rows, quality_rows
+from ddpm.graph.dependencies import PUBLISHED, Inputs
+from ddpm.graph.run_files import likelihood_rows, quality_rows
 
 if TYPE_CHECKING:
     import pandas as pd
