@@ -137,7 +137,7 @@ def _gpu_tests() -> dict[str, Any]:
 def _compiled_gradients(network: str, device: str) -> str:
     """Raises CompilationError if the compiled network's gradients differ from those without compilation."""
     run = training_run(Setting(NETWORKS[network], 16, device, "bfloat16", compiled=True))
-    require_compiled_gradients(run.parameters, run._mean_loss, run.batches[0])
+    require_compiled_gradients(run.parameters, run.mean_loss, run.batches[0])
     return "as without compilation"
 
 

@@ -73,7 +73,7 @@ def test_the_check_leaves_no_gradient(monkeypatch):
     with_backend(monkeypatch, "aot_eager")
     run = training(compiled=True)
     run.network.train()
-    require_compiled_gradients(run.parameters, run._mean_loss, run.batches[0])
+    require_compiled_gradients(run.parameters, run.mean_loss, run.batches[0])
     assert not run.parameters.gradient.any()
 
 

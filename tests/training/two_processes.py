@@ -39,13 +39,13 @@ def run(name: str, ranks: Ranks, folder: Path) -> tuple[dict[str, torch.Tensor],
 def diverging(ranks: Ranks, folder: Path) -> str:
     """How a run ends whose loss is not a number in the last process alone, at the fourth update."""
     one = training(ranks=ranks, steps=STEPS, log_every=5)
-    mean_loss = one._mean_loss
+    mean_loss = one.mean_loss
 
     def spoilt(batch):
         spoil = one.updates == 3 and ranks.rank == ranks.count - 1
         return mean_loss(batch) * (float("nan") if spoil else 1.0)
 
-    one._mean_loss = spoilt
+    one.mean_loss = spoilt
     return one.run(StateFolder(folder / "diverging", "tiny"), "diverging").status
 
 

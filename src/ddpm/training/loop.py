@@ -1,12 +1,7 @@
 """Algorithm 1 with the paper's optimiser: updates from wherever the saved state stands to the last.
 
     repeat                                             `Training.run`: `steps` updates
-      x_0 ~ q(x_0)                                     `Batches`: an image, perhaps mirrored, in [-1, 1]
-      t ~ Uniform({1, ..., T})                         `Batches`: t - 1
-      epsilon ~ N(0, I)                                `Batches`: noise
-      gradient step on || epsilon - epsilon_theta(     `training_losses` (or another target, or a term of
-        sqrt(abar_t) x_0                               the bound), `clipped_gradient`, `Adam.step`; then
-        + sqrt(1 - abar_t) epsilon, t) ||^2            `update_ema`: the average is what is evaluated
+      gradient step on a batch                         `GradientSteps.update`
     until converged
 
 Several processes train as one: each computes the gradient of its part of the batch, all make the same
@@ -22,36 +17,23 @@ import logging
 import signal
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
-import torch
 from torch import Tensor
 
-from ddpm.data.images import Images
-from ddpm.diffusion.objectives import training_losses
-from ddpm.diffusion.process import GaussianDiffusion
-from ddpm.network.dropout import DropoutKeys
-from ddpm.network.execution import Execution
-from ddpm.network.unet import UNet
 from ddpm.network.weights import TRAINED, weights_hash
 from ddpm.progress import Progress
 from ddpm.slurm.requeue import own_job, requeue
 from ddpm.training.agreement import StopAgreement
-from ddpm.training.batches import Batch, Batches
+from ddpm.training.batches import Batch
 from ddpm.training.checkpoints import Checkpoints
 from ddpm.training.compiled_gradients import require_compiled_gradients
 from ddpm.training.curve import Curve
-from ddpm.training.ema import ema_decay, update_ema
-from ddpm.training.flat_parameters import FlatParameters
-from ddpm.training.gradient import clipped_gradient, shards_of_a_process
+from ddpm.training.gradient import shards_of_a_process
+from ddpm.training.gradient_steps import GradientSteps
 from ddpm.training.history import History
-from ddpm.training.optimiser import Adam, learning_rate
-from ddpm.training.ranks import ALONE, Ranks
 from ddpm.training.signals import WARNINGS, Stopped, StopRequest
 from ddpm.training.state import SavedState, StateFolder
-
-if TYPE_CHECKING:
-    from ddpm.study.models import TrainingSettings
 
 logger = logging.getLogger("ddpm")
 
@@ -65,76 +47,8 @@ class Outcome:
     status: str
 
 
-class Training:
-    """One training run.
-
-    Args:
-        network: the U-Net with its initial weights, on the device that trains; from now on it computes as the
-            settings say.
-        diffusion: the diffusion process, on the same device.
-        loss: "mse" or "kl".
-        settings: the training settings.
-        images: uint8 [N, C, H, W], for the same device.
-        seed: of batches, flips, timesteps, noise and dropout.
-        ranks: the processes that train together; their number divides the batch and its shards.
-    """
-
-    def __init__(
-        self,
-        network: UNet,
-        diffusion: GaussianDiffusion,
-        loss: str,
-        settings: TrainingSettings,
-        images: Images | Tensor,
-        seed: int,
-        ranks: Ranks = ALONE,
-    ) -> None:
-        self.network, self.diffusion, self.loss = network, diffusion, loss
-        self.settings, self.seed = settings, seed
-        self.ranks, self.device = ranks, images.device
-        self.batches = Batches(
-            images,
-            diffusion.timesteps,
-            settings.batch_size,
-            settings.flip,
-            seed,
-            ranks.part(settings.batch_size),
-        )
-        self.execution = Execution(settings.precision, settings.compiled)
-        self.execution.apply(network)
-        network.checkpointing = settings.activation_checkpointing
-        self.dropout = DropoutKeys(network, seed)
-        self.parameters = FlatParameters(network)
-        self.average = self.parameters.vector.detach().clone()
-        self.adam = Adam(self.parameters.vector)
-        self.curve = Curve(images.device)
-        self.updates = 0
-
-    def update(self, batch: Batch) -> None:
-        """One gradient step on the mean loss of a batch (Algorithm 1), then the average.
-
-        With several processes, `batch` is this one's part.
-        """
-        loss, norm = clipped_gradient(
-            self.parameters,
-            self._mean_loss,
-            batch,
-            self.settings.gradient_clip,
-            self.settings.gradient_clip_shards,
-            self.ranks,
-            self.settings.gradient_accumulation,
-        )
-        rate = learning_rate(self.updates, self.settings.learning_rate, self.settings.warmup_steps)
-        self.adam.step(self.updates, rate)
-        decay = ema_decay(self.updates, self.settings.ema_decay, self.settings.ema_ramp)
-        update_ema(self.average, self.parameters.vector, decay)
-        self.updates += 1
-        self.curve.add(self.updates, loss, norm, rate)
-
-    def _mean_loss(self, batch: Batch) -> Tensor:
-        self.dropout.fill(self.updates, batch.first, len(batch.x_0), batch.x_0.device)
-        losses = training_losses(self.diffusion, self.network, self.loss, batch.x_0, batch.t, batch.noise)
-        return losses.mean()
+class Training(GradientSteps):
+    """One training run: updates, saved states, and the ways out."""
 
     def run(
         self,
@@ -233,7 +147,7 @@ class Training:
             self.adam.load_state(first, second, self.updates)
         self.network.train()
         if self.execution.compiled and self.updates < self.settings.steps:
-            require_compiled_gradients(self.parameters, self._mean_loss, self._first_part())
+            require_compiled_gradients(self.parameters, self.mean_loss, self._first_part())
 
     def _first_part(self) -> Batch:
         """What the network computes at once of the next update, the one size that it is compiled for."""
@@ -256,27 +170,3 @@ class Training:
         if self.ranks.first:
             states.save(SavedState(self.state(), self.updates))
             self.curve.write_csv(states.folder / "training.csv")
-
-    def state(self) -> dict[str, Tensor]:
-        """All that an update depends on besides the settings, by parameter: weights, average, moments."""
-        vectors = {"weights": self.parameters.vector.detach(), "average": self.average}
-        vectors["exp_avg"], vectors["exp_avg_sq"] = self.adam.moments
-        tensors = {
-            f"{kind}.{name}": tensor
-            for kind, vector in vectors.items()
-            for name, tensor in self.parameters.views(vector).items()
-        }
-        return tensors | self.curve.state()
-
-    @torch.no_grad()
-    def load(self, saved: SavedState) -> None:
-        """Takes over a saved state."""
-        first, second = self.adam.moments
-        vectors = {"weights": self.parameters.vector, "average": self.average}
-        vectors |= {"exp_avg": first, "exp_avg_sq": second}
-        for kind, vector in vectors.items():
-            for name, tensor in self.parameters.views(vector.detach()).items():
-                tensor.copy_(saved.tensors[f"{kind}.{name}"])
-        self.adam.load_state(first, second, saved.updates)
-        self.curve.load_state(saved.tensors)
-        self.updates = saved.updates
