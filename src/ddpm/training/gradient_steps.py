@@ -106,13 +106,18 @@ class GradientSteps:
         losses = training_losses(self.diffusion, self.network, self.loss, batch.x_0, batch.t, batch.noise)
         return losses.mean()
 
+    @property
+    def vectors(self) -> dict[str, Tensor]:
+        """What an update changes, each float32 [n]: weights, their average, Adam's moments."""
+        first, second = self.adam.moments
+        weights = self.parameters.vector.detach()
+        return {"weights": weights, "average": self.average, "exp_avg": first, "exp_avg_sq": second}
+
     def state(self) -> dict[str, Tensor]:
-        """All that an update depends on besides the settings, by parameter: weights, average, moments."""
-        vectors = {"weights": self.parameters.vector.detach(), "average": self.average}
-        vectors["exp_avg"], vectors["exp_avg_sq"] = self.adam.moments
+        """All that an update depends on besides the settings: the vectors by parameter, and the curve."""
         tensors = {
             f"{kind}.{name}": tensor
-            for kind, vector in vectors.items()
+            for kind, vector in self.vectors.items()
             for name, tensor in self.parameters.views(vector).items()
         }
         return tensors | self.curve.state()
@@ -120,12 +125,9 @@ class GradientSteps:
     @torch.no_grad()
     def load(self, saved: SavedState) -> None:
         """Takes over a saved state."""
-        first, second = self.adam.moments
-        vectors = {"weights": self.parameters.vector, "average": self.average}
-        vectors |= {"exp_avg": first, "exp_avg_sq": second}
-        for kind, vector in vectors.items():
-            for name, tensor in self.parameters.views(vector.detach()).items():
+        for kind, vector in self.vectors.items():
+            for name, tensor in self.parameters.views(vector).items():
                 tensor.copy_(saved.tensors[f"{kind}.{name}"])
-        self.adam.load_state(first, second, saved.updates)
+        self.adam.load_state(*self.adam.moments, saved.updates)
         self.curve.load_state(saved.tensors)
         self.updates = saved.updates

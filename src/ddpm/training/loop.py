@@ -140,11 +140,9 @@ class Training(GradientSteps):
         if saved is not None:
             self.load(saved)
         if self.ranks.count > 1:
-            first, second = self.adam.moments
-            vectors = [self.parameters.vector.detach(), self.average, first, second]
-            self.ranks.copy_first_([*vectors, *self.curve.accumulated])
+            self.ranks.copy_first_([*self.vectors.values(), *self.curve.accumulated])
             self.updates = self.ranks.of_first(self.updates)
-            self.adam.load_state(first, second, self.updates)
+            self.adam.load_state(*self.adam.moments, self.updates)
         self.network.train()
         if self.execution.compiled and self.updates < self.settings.steps:
             require_compiled_gradients(self.parameters, self.mean_loss, self._first_part())
