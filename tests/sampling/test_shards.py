@@ -12,7 +12,14 @@ from ddpm.diffusion.schedule import beta_schedule
 from ddpm.network.unet import UNet
 from ddpm.random_numbers import Stream, normal
 from ddpm.sampling.chains import interpolations, shared_latents, trajectory
-from ddpm.sampling.shards import draw_batch, draw_shard, initial_noise, progressive_steps, shard_indices
+from ddpm.sampling.shards import (
+    draw_batch,
+    draw_shard,
+    initial_noise,
+    progressive_steps,
+    shard_indices,
+    step_noise,
+)
 from ddpm.study.evaluation import SamplingSettings
 
 SHAPE, TIMESTEPS = (1, 8, 8), 12
@@ -173,3 +180,12 @@ def test_rows_share_the_noise_of_their_sources_if_so_asked(model, shared):
         noise = normal(4, Stream.DIFFUSED_SOURCES, torch.tensor([0, 1]), 0 if shared else row, SHAPE)
         wanted = process.q_sample(to_model(sources[0]), torch.full((2,), 5), noise)
         torch.testing.assert_close(start, wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_the_noise_of_a_seed_is_that_of_earlier_versions():
+    """Samples that people keep can be drawn again by later versions; cos and log may round otherwise."""
+    image = torch.tensor([0, 49_999])
+    x_T = [[0.58062017, -0.21973285], [-0.76868546, -1.84038687]]
+    z = [[0.69539529, 1.23466694], [-0.42899558, -1.02468514]]
+    torch.testing.assert_close(initial_noise(7, image, 1000, (2,)), torch.tensor(x_T), rtol=0, atol=1e-6)
+    torch.testing.assert_close(step_noise(7, image, 999, (2,)), torch.tensor(z), rtol=0, atol=1e-6)
