@@ -71,6 +71,18 @@ def test_the_numbers_are_those_of_the_tables(study: Study) -> None:
         assert shown.loc[place.row, place.column] == pytest.approx(value, rel=1e-12, nan_ok=True)
 
 
+def test_what_is_no_measurement_is_left_out(tmp_path: Path) -> None:
+    """The header of a coded file holds names, and is longer on some machines."""
+    folder = tmp_path / "results/coded/tables"
+    folder.mkdir(parents=True)
+    metrics = {"bits": "coded bits", "header_bits": "coded header", "latents": "coded latents"}
+    rows = {"cell_row": "archive", "cell_column": list(metrics), "metric": list(metrics.values())}
+    kind = {"value": 1.0, "settings": "0123", "split": "test", "status": "trained"}
+    pd.DataFrame(rows | kind).to_csv(folder / "compression.trace.csv", index=False)
+    found = table_numbers(tmp_path / "results/coded", ["compression"])
+    assert list(found) == [Place("compression", "archive", "bits")]
+
+
 def made_up_runs(runs: int, seed: int, rows: int = 8) -> list[Run]:
     """Two columns of numbers of very different sizes, which scatter by 1 % and by 10 %."""
     random = np.random.default_rng(seed)

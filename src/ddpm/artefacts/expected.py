@@ -17,8 +17,8 @@ from ddpm.records.reading import require_readable
 
 WITHIN, DIFFERS, OTHER_SETTINGS, NOT_BUILT = "within", "differs", "other settings", "not built"
 COLUMNS = ("table", "row", "column", "value", "tolerance", "settings")
-# Choices of the code's schedule, not measurements.
-_CHOSEN = "coded latents"
+# No measurements: a choice of the code's schedule; and the length of names in a file, such as the machine's.
+_LEFT_OUT = ("coded latents", "coded header")
 
 
 class Place(NamedTuple):
@@ -110,7 +110,7 @@ def table_numbers(home: str | Path, tables: Sequence[str]) -> dict[Place, Number
 def _numbers(table: str, path: Path) -> dict[Place, Number]:
     try:
         trace = pd.read_csv(path, dtype={"cell_row": str, "cell_column": str, "settings": str})
-        cells = trace[trace["metric"] != _CHOSEN].groupby(["cell_row", "cell_column"], sort=False)
+        cells = trace[~trace["metric"].isin(_LEFT_OUT)].groupby(["cell_row", "cell_column"], sort=False)
         return {
             Place(table, str(row), str(column)): Number(
                 float(cell["value"].mean()), " ".join(sorted(set(cell["settings"].dropna()))), _kind(cell)
