@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from ddpm.commands import progressive, quality, reference
-from ddpm.data.store import read_manifest
+from ddpm.data.store import read_images, read_manifest
 from ddpm.errors import DataError, StudyError
+from ddpm.evaluation import quality as evaluation
 from ddpm.graph import layout
 from ddpm.graph.fingerprint import quality_fingerprint, reference_fingerprint
 from ddpm.records.measurements import read_measurements
@@ -41,6 +42,21 @@ def test_quality_rows(study, write_samples, train):
     assert rows.reverse_steps.isna().all()
     assert rows.git_commit.notna().all()
     assert rows.hardware.notna().all()
+
+
+def test_each_split_is_compared_with_its_own_images(study, write_samples, train, monkeypatch):
+    write_samples(train[:200])
+    compared, measure = {}, evaluation.measure_quality
+
+    def noted(generated, reference, split, *given, **named):
+        compared[split] = reference
+        return measure(generated, reference, split, *given, **named)
+
+    monkeypatch.setattr(evaluation, "measure_quality", noted)
+    quality.run(study, RUN)
+    for split, reference in compared.items():
+        np.testing.assert_array_equal(reference, read_images(study, "digits", split))
+    assert set(compared) == {"train", "test"}
 
 
 def test_a_diverged_model_has_rows_without_values(study, write_samples, train):
