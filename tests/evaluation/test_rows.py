@@ -54,9 +54,9 @@ def test_each_split_is_compared_with_its_own_images(study, write_samples, train,
 
     monkeypatch.setattr(evaluation, "measure_quality", noted)
     quality.run(study, RUN)
-    for split, reference in compared.items():
-        np.testing.assert_array_equal(reference, read_images(study, "digits", split))
     assert set(compared) == {"train", "test"}
+    for split, images in compared.items():
+        np.testing.assert_array_equal(images, read_images(study, "digits", split))
 
 
 def test_a_diverged_model_has_rows_without_values(study, write_samples, train):

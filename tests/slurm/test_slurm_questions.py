@@ -49,14 +49,15 @@ def test_a_queue_that_does_not_answer_is_an_error(program, tmp_path):
         jobs_of(tmp_path)
 
 
-def test_jobs_of_an_earlier_workflow_are_reported_and_left_alone(program, tmp_path):
-    program("squeue", queue(tmp_path, f"7|RUNNING|None|n1|5:00|{TRAIN}"))
+@pytest.mark.parametrize("state", ["RUNNING", "PENDING"])
+def test_jobs_of_an_earlier_workflow_are_reported_and_left_alone(state, program, tmp_path):
+    program("squeue", queue(tmp_path, f"7|{state}|None|n1|5:00|{TRAIN}"))
     program("scancel", "")
     with pytest.raises(SlurmError) as error:
         require_no_jobs(tmp_path)
     told = str(error.value)
     assert "Slurm still has 1 job" in told
-    assert "    7  RUNNING  train results_tiny_simple_0\n" in told
+    assert f"    7  {state}  train results_tiny_simple_0\n" in told
     assert "--config cancel_jobs=true" in told
     assert calls(tmp_path, "scancel") == []
 
