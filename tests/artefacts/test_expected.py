@@ -121,6 +121,14 @@ def test_tolerances_are_no_wider_than_they_must_be() -> None:
     assert 2.5 * 0.1 < relative["b"] < 7 * 0.1
 
 
+def test_the_tolerance_of_a_single_number() -> None:
+    """Its kind's deviation is its own, 1 of 2, which three runs underestimate by 0.8326 (their median)."""
+    runs = [{Place("t", "r", "c"): Number(value, "s")} for value in (1.0, 2.0, 3.0)]
+    (tolerance,) = expected_frame(runs)["tolerance"]
+    # Student's quantile of two degrees of freedom for 0.5 % on either side, from a printed table.
+    assert tolerance == pytest.approx(9.925 * (1 / 0.8326) * (4 / 3) ** 0.5, rel=5e-3)
+
+
 def test_a_shifted_number_is_told() -> None:
     runs = made_up_runs(5, seed=2)
     shifted = dict(runs[0])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import tomllib
 from pathlib import Path
@@ -193,6 +194,8 @@ def test_the_model_card_says_what_was_measured():
         f"- weights: {about['weights_hash']}",
     ):
         assert line in card
+    # A bound on it, and so written.
+    assert re.search(r"\| NLL \| test \| <= [\d.]+ bits/dim \|", card)
     assert "99.9" not in card
 
 
