@@ -63,10 +63,10 @@ def write_small_paper(folder: Path, study: dict[str, Any]) -> None:
     (folder / "config/paper.yaml").write_text(yaml.safe_dump(paper))
 
 
-def make_small_paper(folder: Path, server: FaultyServer) -> None:
+def make_small_paper(folder: Path, server: FaultyServer, study: dict[str, Any] | None = None) -> None:
     """A git repository with the project's stages and the miniature, whose archive the server has."""
     make_workspace(folder, folder.parent / "store")
-    write_small_paper(folder, small_paper())
+    write_small_paper(folder, study or small_paper())
     _drop_tables(folder / "dvc.yaml", ("table2", "table4", "text_numbers", "fewer_steps", "compression"))
     served = folder.parent / "served"
     served.mkdir()

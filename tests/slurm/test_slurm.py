@@ -15,7 +15,7 @@ from http_server import faulty_server
 from slurm_jobs import SlurmJob, jobs, slurm_command
 from slurm_settings import GPU_TYPE, PARTITION, URGENT
 from slurm_workspace import finish, launch, write_profile, write_workspace
-from small_paper import make_small_paper
+from small_paper import make_small_paper, small_paper
 from studies import snakemake, tiny_study, write_study
 from waiting import PATIENCE
 from workspaces import run
@@ -220,22 +220,37 @@ def test_the_history_says_where_each_attempt_began_and_ended(runs):
     assert f", Slurm job {found[2]}, " in found[0]
 
 
-@pytest.mark.parametrize("grace", [120, 0], ids=["with time to leave", "at once"])
-def test_a_preempted_job_goes_on_without_a_retry(slurm, undisturbed, tmp_path, grace):
+def preempt(grace: int) -> None:
+    """Has an urgent job take the machine, from a partition that gives its jobs so many seconds to leave."""
     slurm_command("scontrol", "update", f"PartitionName={PARTITION}", f"GraceTime={grace}")
+    slurm_command("sbatch", f"--partition={URGENT}", "--exclusive", "--output=/dev/null", "--wrap=true")
+
+
+def test_a_preempted_job_goes_on_without_a_retry(slurm, undisturbed, tmp_path):
+    """Once with time to leave, then without."""
     write_workspace(tmp_path, small_study(preempted=STEPS))
     process = launch(tmp_path, receipt("preempted"), "--retries", "0")
+
+    def runs_again() -> bool:
+        running = jobs_of(tmp_path, "preempted", "RUNNING")
+        return bool(running) and running[0].fields["Restarts"] == "1"
+
     try:
-        wait_until(lambda: trained_at_least(tmp_path, "preempted", STEPS // 3), tmp_path)
-        slurm_command("sbatch", f"--partition={URGENT}", "--exclusive", "--output=/dev/null", "--wrap=true")
+        wait_until(lambda: trained_at_least(tmp_path, "preempted", STEPS // 6), tmp_path)
+        preempt(grace=120)
+        wait_until(lambda: runs_again() and trained_at_least(tmp_path, "preempted", STEPS // 3), tmp_path)
+        preempt(grace=0)
         finish(process, tmp_path)
     finally:
         process.kill()
         process.wait()
     (job,) = jobs(tmp_path)
-    assert (job.state, job.fields["Restarts"]) == ("COMPLETED", "1")
+    assert (job.state, job.fields["Restarts"]) == ("COMPLETED", "2")
     history = (tmp_path / "results/tiny/logs/train/preempted.seed0.history.log").read_text()
-    assert (f"SIGTERM; Slurm queues job {job.number} again" in history) == (grace > 0)
+    ends = re.findall(r"  to step [\d,]+: (.*)", history)
+    # Killed before it could note that, or not.
+    assert ends[0] == f"SIGTERM; Slurm queues job {job.number} again"
+    assert ends[1:] in (["SIGTERM", "trained"], ["trained"])
     assert weights_hash(tmp_path, "preempted") == weights_hash(undisturbed, "stopped")
     assert steps_of_last_job(tmp_path, "preempted") < 0.75 * STEPS
 
@@ -284,12 +299,19 @@ def test_work_that_is_refused_without_a_gpu_trains_on_two_and_ends_with_ctrl_c(s
     assert "starting 2 processes" in log.read_text()
 
 
+def one_model(study: dict[str, Any]) -> dict[str, Any]:
+    """The study without its second model: each job of Slurm takes seconds."""
+    del study["models"]["epsilon_L_fixed"]
+    study["artefacts"]["figure13"]["model"] = MODEL
+    return study
+
+
 def test_one_repro_makes_the_papers_stages_through_slurm(slurm, tmp_path):
     """As tests/dvc/test_paper_stages.py does on one machine."""
     folder = tmp_path / "paper"
     folder.mkdir()
     with faulty_server() as server:
-        make_small_paper(folder, server)
+        make_small_paper(folder, server, one_model(small_paper()))
         write_profile(folder)
         run(folder, "env", "SNAKEMAKE_PROFILE=slurm", "DDPM_DEVICE=cpu", "dvc", "repro", "artefacts")
         assert len(server.requests) == 1
