@@ -63,6 +63,8 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=1, help="so many faults at a time, each in its own copy")
     arguments = parser.parse_args()
     faults = [fault for fault in listed() if arguments.only in f"{fault.file} {fault.tests}"]
+    # Now: the checkout may go on while its copies are tested.
+    commit = git("rev-parse", "--short", "HEAD").strip()
     with tempfile.TemporaryDirectory(prefix="ddpm-faults-") as folder:
         copies: queue.SimpleQueue[Path] = queue.SimpleQueue()
         for number in range(arguments.jobs):
@@ -85,7 +87,7 @@ def main() -> int:
         with ThreadPoolExecutor(arguments.jobs) as pool:
             outcomes = list(pool.map(caught, faults))
     survivors = [fault for fault, found in zip(faults, outcomes, strict=True) if not found]
-    page = report(faults, survivors)
+    page = report(commit, faults, survivors)
     print(page)
     if not arguments.only:
         RESULT.write_text(page, encoding="utf-8")
@@ -154,9 +156,8 @@ def git(*words: str) -> str:
     return subprocess.run(["git", *words], cwd=ROOT, check=True, capture_output=True, text=True).stdout
 
 
-def report(faults: list[Fault], survivors: list[Fault]) -> str:
+def report(commit: str, faults: list[Fault], survivors: list[Fault]) -> str:
     """The page: counts, commit, and a table of all faults."""
-    commit = git("rev-parse", "--short", "HEAD").strip()
     lines = [
         "# Planted faults",
         "",
