@@ -248,9 +248,9 @@ def test_a_preempted_job_goes_on_without_a_retry(slurm, undisturbed, tmp_path):
     assert (job.state, job.fields["Restarts"]) == ("COMPLETED", "2")
     history = (tmp_path / "results/tiny/logs/train/preempted.seed0.history.log").read_text()
     ends = re.findall(r"  to step [\d,]+: (.*)", history)
-    # Killed before it could note that, or not.
     assert ends[0] == f"SIGTERM; Slurm queues job {job.number} again"
-    assert ends[1:] in (["SIGTERM", "trained"], ["trained"])
+    # Without time to leave, it may be killed before it can note its end.
+    assert (ends[-1], len(ends) <= 3) == ("trained", True)
     assert weights_hash(tmp_path, "preempted") == weights_hash(undisturbed, "stopped")
     assert steps_of_last_job(tmp_path, "preempted") < 0.75 * STEPS
 
