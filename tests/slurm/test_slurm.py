@@ -153,7 +153,7 @@ def test_jobs_ask_for_what_the_profile_says(runs):
     assert (train.fields["Partition"], train.fields["Requeue"]) == ("all", "1")
     for job in runs["stopped"].of("sample"):
         assert job.fields["TresPerJob"] == f"gres:gpu:{GPU_TYPE}:1"
-        assert (job.fields["NumTasks"], job.fields["TimeLimit"]) == ("1", "04:00:00")
+        assert (job.fields["NumTasks"], job.fields["TimeLimit"]) == ("1", "02:00:00")
 
 
 def test_shards_are_an_array(runs):
