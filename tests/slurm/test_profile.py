@@ -64,10 +64,14 @@ def workspace(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def dry_run(workspace) -> str:
+    return dry_run_in(workspace)
+
+
+def dry_run_in(folder: Path) -> str:
     words = ["--profile", "slurm", "-n", "results/tiny/report.html"]
     run = subprocess.run(
         [sys.executable, "-m", "snakemake", *words],
-        cwd=workspace,
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=300,
@@ -112,6 +116,13 @@ def test_rules_with_a_network_ask_for_one_gpu_and_training_for_the_users_number(
 def test_training_asks_for_the_walltime_and_all_others_for_their_own_time(asked):
     for rule, resources in asked.items():
         assert resources["runtime"] == ("200" if rule == "train" else "90"), rule
+
+
+def test_no_job_asks_for_more_than_the_walltime(tmp_path):
+    write_workspace(tmp_path, tiny_study(), walltime=80, job_time=90)
+    asked = resources_by_rule(dry_run_in(tmp_path))
+    assert set(asked) == ON_GPU | {"likelihood"}
+    assert {resources["runtime"] for resources in asked.values()} == {"80"}
 
 
 def test_training_is_warned_before_the_limit(asked):

@@ -76,7 +76,7 @@ def _fault(name: str, gpu: str, there: Sequence[tuple[str, str, str]]) -> str:
         names = ", ".join(dict.fromkeys(found for found, _, _ in there))
         return f"there is no partition {name!r}, only {names or 'none at all'}"
     if all(state != "up" for state, _ in mine):
-        return f"the partition {name} is {mine[0][0]}"
+        return f"the partition {name} is {mine[0][0]}: jobs wait until it is up"
     devices = ", ".join(dict.fromkeys(devices for _, devices in mine))
     if gpu not in devices:
         kind = "" if gpu == "gpu" else f" of the type {gpu}"
